@@ -12,8 +12,8 @@
 //! - `enter_thread` gives the thread a `Worker` while a closure runs. With it, the thread can wait:
 //!   `.wait(worker)`, `call`.
 //! - `spawn` starts a task on the loop, which outlives the callback.
-//! - After the server has stopped, each of them returns `Closed`, which tells the callback to end
-//!   the library's thread.
+//! - After the server has stopped, each of them returns `Closed`, so the callback ends the
+//!   library's thread.
 
 #![forbid(unsafe_code)]
 

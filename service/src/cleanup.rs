@@ -26,7 +26,7 @@ pub struct Cleanup {
     /// `None`: of no server.
     scope: Option<Arc<Scope>>,
     stopping: Stopping,
-    /// Each background task holds the one end; the other one tells when the last has ended.
+    /// Each background task holds a sender; the receiver completes when the last task has ended.
     background: (mpsc::Sender<Infallible>, mpsc::Receiver<Infallible>),
 }
 

@@ -91,7 +91,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfClose {
-    /// The handler is dropped: the peer is taken to be gone.
+    /// The handler is dropped, as if the connection were lost.
     Cancel,
     /// The handler is finished and its response sent: the peer may still be reading.
     Answer,
@@ -178,7 +178,7 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// at stop.
     ///
     /// `last` is the state if the session was idle; while a handler runs it holds the state itself,
-    /// and the reason [names it](Reason::InState). Unless the connection is gone, `peer` still
+    /// and the reason [names it](Reason::InState). Unless the connection is lost, `peer` still
     /// takes a last response here.
     fn on_disconnect(
         self: &Arc<Self>,

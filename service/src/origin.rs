@@ -98,7 +98,7 @@ impl From<Option<SocketAddr>> for Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process, where the system tells.
+    /// The process, on systems that report it.
     pub pid: Option<i32>,
     /// Its effective user.
     pub uid: u32,

@@ -163,7 +163,7 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
     /// session.
     ///
     /// The stream is dropped then, whichever ends first, also while its next item is waited for. So
-    /// whoever fills it is told: the thread behind a [`channel`](portcullis_runtime::channel())
+    /// its producer is notified: the sending thread of a [`channel`](portcullis_runtime::channel())
     /// gets an error from its next `send`. The future is `Send + 'static` if the stream is.
     ///
     /// # Errors

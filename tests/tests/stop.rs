@@ -57,7 +57,7 @@ impl Jobs {
     #[request(half_close = cancel)]
     async fn handle(&self, line: String) -> Result<String, Interrupted> {
         match line.as_str() {
-            "heed" => self.check().await?,
+            "check" => self.check().await?,
             "ignore" => self.ignore().await?,
             "wait" => self.wait_forever().await?,
             "detach" => self.check().detach(),
@@ -105,7 +105,7 @@ on_loops! {
         let jobs = Jobs::new();
         let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
-        client.send("heed".into()).await.unwrap();
+        client.send("check".into()).await.unwrap();
         wait(|| jobs.inside.is_open()).await;
         handle.stop();
         let report = serving.await.unwrap().unwrap();
@@ -218,7 +218,7 @@ on_loops! {
         let jobs = Jobs::new();
         let (addr, handle, serving) = start(jobs.clone()).await;
         let mut client = client(addr).await;
-        client.send("heed".into()).await.unwrap();
+        client.send("check".into()).await.unwrap();
         wait(|| jobs.inside.is_open()).await;
         drop(client);
         wait(|| jobs.cancelled.is_open()).await;

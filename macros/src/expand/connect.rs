@@ -38,7 +38,7 @@ pub(super) struct ConnectVariant<'a> {
     site: Span,
 }
 
-/// `opens!(Visit, ChatState)`: a constant that tells what the type is.
+/// `opens!(Visit, ChatState)`: a constant that says what the type is.
 fn opens(ok: &TokenStream, state: &TokenStream, krate: &Path) -> TokenStream {
     quote_spanned!(at(ok)=> #krate::__private::connect_output!(#ok, #state))
 }

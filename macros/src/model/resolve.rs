@@ -49,8 +49,8 @@ pub(super) fn find_disconnect_values(items: &mut [Item], states: Option<&StateEn
         .for_each(|hook| hook.takes_only(&connect_output));
 }
 
-/// Decides whether the type name `Reason` tells the reason, because `#[on(connect)]` may make a
-/// value of that name.
+/// Decides whether a parameter of the type `Reason` is the reason, because `#[on(connect)]` may
+/// make a value of that name.
 pub(super) fn find_disconnect_reasons(items: &mut [Item], states: Option<&StateEnum>) {
     let of_user = items.iter().any(|item| match item {
         Item::Method(method) => match (&method.role, method.function.output()) {

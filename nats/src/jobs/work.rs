@@ -2,7 +2,7 @@
 //! them.
 //!
 //! A slot asks the server for one job at a time, so a node holds no job that it has no thread for.
-//! While a job runs, the slot tells the server so three times in each `ack_wait`.
+//! While a job runs, the slot reports progress to the server three times in each `ack_wait`.
 
 use std::fmt::Display;
 use std::future::Future;

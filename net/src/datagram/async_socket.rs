@@ -172,8 +172,8 @@ impl AsyncSocket {
     /// never does: it belongs to an earlier datagram, perhaps to another peer.
     pub(crate) fn is_disconnect_error(&self, error: &io::Error) -> bool {
         use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound};
-        let gone = matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound);
-        gone && !matches!(self, Self::Udp(_))
+        let is_closed = matches!(error.kind(), ConnectionRefused | ConnectionReset | NotFound);
+        is_closed && !matches!(self, Self::Udp(_))
     }
 }
 

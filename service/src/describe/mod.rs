@@ -47,9 +47,9 @@ impl<S: Service> Describe for S {
 /// test runs, so a test that was built elsewhere (an archive of cargo-nextest, a container, a
 /// checkout that was moved) reads the files of the place where it is: in the folder that
 /// `cargo test` and `cargo nextest` name in `CARGO_MANIFEST_DIR` at run time; without it in the
-/// folder of the build; if that is gone, in the current one. Its ending says what is in it: `.mmd`
-/// for Mermaid, `.dot` for Graphviz, `.json` for everything. The picture is that of the states; of
-/// the threads, if the name ends in `.threads.mmd` or `.threads.dot`.
+/// folder of the build; if that was removed, in the current one. Its ending says what is in it:
+/// `.mmd` for Mermaid, `.dot` for Graphviz, `.json` for everything. The picture is that of the
+/// states; of the threads, if the name ends in `.threads.mmd` or `.threads.dot`.
 /// `PORTCULLIS_BLESS=1 cargo test` writes the file.
 ///
 /// ```no_run

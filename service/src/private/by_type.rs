@@ -2,7 +2,7 @@
 //! work.
 //!
 //! A macro sees only how a type is written. Where a function may return one of a few types, a trait
-//! tells them apart. Where it may return any type, a constant
+//! distinguishes them. Where it may return any type, a constant
 //! ([`is_result!`](crate::__is_result), [`connect_output!`](crate::__connect_output)) selects the
 //! impl. The constants rely on method resolution: an inherent item is found before a trait's item
 //! of the same name.

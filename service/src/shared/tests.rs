@@ -40,7 +40,7 @@ fn s11_senders_wait_at_the_bound_in_order_of_arrival() {
     assert!(poll(&mut fourth).is_pending());
 
     assert_eq!(peer.inner().pop(), Some(1));
-    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)), "nobody overtakes those who wait");
+    assert_eq!(peer.try_send(9), Err(TrySendError::Full(9)), "no sender overtakes one that waits");
     assert_eq!(poll(&mut fourth), Poll::Pending);
     assert_eq!(poll(&mut third), Poll::Ready(Ok(())));
     assert_eq!(
@@ -64,8 +64,8 @@ fn s11_senders_wait_at_the_weight_too_and_one_always_has_room() {
     assert_eq!(peer.try_send(2), Err(TrySendError::Full(2)));
     let (mut heavy, mut light) = (peer.send(9), peer.send(1));
     assert!(poll(&mut heavy).is_pending());
-    assert!(poll(&mut light).is_pending(), "nobody overtakes those who wait");
-    // Not before all that would be too much beside it has gone.
+    assert!(poll(&mut light).is_pending(), "no sender overtakes one that waits");
+    // It waits until the messages that do not fit beside it were taken.
     assert_eq!([peer.inner().pop(), peer.inner().pop()], [Some(6), Some(3)]);
     assert_eq!(poll(&mut heavy), Poll::Ready(Ok(())), "0 beside 9 is no more than 10");
     assert!(poll(&mut light).is_pending(), "one place a time");

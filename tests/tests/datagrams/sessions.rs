@@ -57,7 +57,7 @@ impl Several {
     }
 }
 
-/// Echoes, until it is told to send nothing more.
+/// Echoes, until a request asks it to send nothing more.
 #[derive(Default)]
 struct Sink {
     connected: AtomicUsize,

@@ -158,7 +158,7 @@ on_streams! {
     }
 }
 
-/// Has two states, and waits in the second one when it is told to.
+/// Has two states, and waits in the second one when a request asks for it.
 #[derive(Default)]
 struct Doors {
     holding: AtomicUsize,

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite, duplex};
 
 use super::*;
 
-/// Echoes lines and events, and closes its writing side when it is told to.
+/// Echoes lines and events, and closes its writing side when a request asks for it.
 #[derive(Default)]
 struct Halves {
     handled: Mutex<Vec<String>>,

@@ -45,7 +45,7 @@ struct Expansion<'a> {
     krate: &'a Path,
 }
 
-/// Both functions. `of_service` tells whether `Self` is a service under every `cfg`.
+/// Both functions. `of_service` says whether `Self` is a service under every `cfg`.
 pub(super) fn items(function: &Function, blocking: &Blocking, krate: &Path, of_service: bool) -> TokenStream {
     let krate = blocking.krate.as_ref().unwrap_or(krate);
     let expansion = Expansion { function, blocking, krate };

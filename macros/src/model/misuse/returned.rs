@@ -13,7 +13,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::{Block, Expr, Stmt, parse::Parser};
 
-/// Whether the method can't return a future. Handlers never can; of another method, the type tells.
+/// Whether the method can't return a future. Handlers never can; for another method, the type
+/// decides.
 pub(super) fn returns_value(role: &Role, function: &Function) -> bool {
     // Reported at the type.
     if function.output().and_then(last_segment).is_some_and(|last| last == "Offload") {

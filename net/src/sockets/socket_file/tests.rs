@@ -67,7 +67,7 @@ fn a_stale_file_is_replaced_and_a_file_in_use_is_not() {
     for kind in KINDS {
         let folder = Folder::new();
         let path = folder.make_stale(kind);
-        let (socket, file) = bind_at(&path, kind).expect("nobody is there");
+        let (socket, file) = bind_at(&path, kind).expect("the path is free");
         assert!(is_listening(&path, kind));
         for other in KINDS {
             assert_eq!(bind_at(&path, other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
