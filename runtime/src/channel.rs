@@ -51,6 +51,7 @@ pub fn channel<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         receiver: None,
         blocked_senders: Vec::new(),
         blocked_tasks: Vec::new(),
+        next_waiter: 0,
     };
     let shared = Arc::new(Shared { state: Mutex::new(state), capacity: capacity.max(1) });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
@@ -69,19 +70,28 @@ struct State<T> {
     /// The jobs whose workers wait for capacity.
     blocked_senders: Vec<Arc<dyn Host>>,
     /// The tasks that wait for capacity.
-    blocked_tasks: Vec<Waker>,
+    blocked_tasks: Vec<BlockedTask>,
+    /// The number of the next [`BlockedTask`].
+    next_waiter: u64,
+}
+
+/// A task that waits in [`Sender::send_async`]. The number distinguishes the sends of one task,
+/// which have the same waker.
+struct BlockedTask {
+    number: u64,
+    waker: Waker,
 }
 
 impl<T> State<T> {
     /// Takes those that wait for capacity, to be woken after the lock is released.
-    fn take_blocked(&mut self) -> (Vec<Arc<dyn Host>>, Vec<Waker>) {
+    fn take_blocked(&mut self) -> (Vec<Arc<dyn Host>>, Vec<BlockedTask>) {
         (mem::take(&mut self.blocked_senders), mem::take(&mut self.blocked_tasks))
     }
 }
 
-fn wake((workers, tasks): (Vec<Arc<dyn Host>>, Vec<Waker>)) {
+fn wake((workers, tasks): (Vec<Arc<dyn Host>>, Vec<BlockedTask>)) {
     workers.iter().for_each(|host| host.notify_worker());
-    tasks.into_iter().for_each(Waker::wake);
+    tasks.into_iter().for_each(|task| task.waker.wake());
 }
 
 /// The sending side, for threads and tasks.
@@ -167,26 +177,66 @@ impl<T: Send + 'static> Sender<T> {
     /// # Cancellation
     /// Dropped while it waits, it sends nothing.
     pub async fn send_async(&self, item: T) -> Result<(), ChannelError<T>> {
-        let mut item = Some(item);
-        poll_fn(|cx| {
-            let mut state = self.shared.state.lock();
-            if !state.receiver_dropped && state.items.len() >= self.shared.capacity {
-                if !state.blocked_tasks.iter().any(|known| known.will_wake(cx.waker())) {
-                    state.blocked_tasks.push(cx.waker().clone());
+        SendAsync { shared: &self.shared, item: Some(item), number: None }.await
+    }
+}
+
+/// The future of [`Sender::send_async`].
+struct SendAsync<'a, T> {
+    shared: &'a Shared<T>,
+    /// `None` when it was sent.
+    item: Option<T>,
+    /// That of its [`BlockedTask`], once it has waited.
+    number: Option<u64>,
+}
+
+// The item is not polled in place.
+impl<T> Unpin for SendAsync<'_, T> {}
+
+impl<T> Future for SendAsync<'_, T> {
+    type Output = Result<(), ChannelError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut state = this.shared.state.lock();
+        if !state.receiver_dropped && state.items.len() >= this.shared.capacity {
+            let known = state.blocked_tasks.iter_mut().find(|task| Some(task.number) == this.number);
+            let before = match known {
+                Some(task) if task.waker.will_wake(cx.waker()) => None,
+                Some(task) => Some(mem::replace(&mut task.waker, cx.waker().clone())),
+                None => {
+                    let number = state.next_waiter;
+                    state.next_waiter += 1;
+                    state.blocked_tasks.push(BlockedTask { number, waker: cx.waker().clone() });
+                    this.number = Some(number);
+                    None
                 }
-                return Poll::Pending;
-            }
-            let Some(item) = item.take() else { return Poll::Ready(Ok(())) };
-            if state.receiver_dropped {
-                return Poll::Ready(Err(ChannelError::Closed(item)));
-            }
-            state.items.push_back(item);
-            let receiver = state.receiver.take();
+            };
             drop(state);
-            receiver.into_iter().for_each(Waker::wake);
-            Poll::Ready(Ok(()))
-        })
-        .await
+            drop(before); // a waker may own its task, whose drop is user code
+            return Poll::Pending;
+        }
+        let Some(item) = this.item.take() else { return Poll::Ready(Ok(())) };
+        if state.receiver_dropped {
+            return Poll::Ready(Err(ChannelError::Closed(item)));
+        }
+        state.items.push_back(item);
+        let receiver = state.receiver.take();
+        drop(state);
+        receiver.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> Drop for SendAsync<'_, T> {
+    /// A receiver that is never polled again must not keep the tasks that have given up.
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut state = self.shared.state.lock();
+        let at = state.blocked_tasks.iter().position(|task| task.number == number);
+        let task = at.map(|at| state.blocked_tasks.swap_remove(at));
+        drop(state);
+        drop(task);
     }
 }
 

@@ -3,15 +3,16 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::{Interrupted, WaitsFor, channel};
 use portcullis_tests::served::{TestServer, client};
-use portcullis_tests::{LIMIT, on_loops, wait};
+use portcullis_tests::{LIMIT, on_loops, poll_once, wait};
 
 /// Streams as many lines as are requested from a pool thread.
 struct Reports {
@@ -167,4 +168,30 @@ on_loops! {
         assert!(report.to_string().starts_with("pool `waiters`: 4 cancelled, 0 stuck"), "{report}");
         drop((calls, sends, waits, sleeps));
     }
+}
+
+#[test]
+fn a_send_that_is_dropped_while_it_waits_keeps_no_waker_and_takes_none_of_its_siblings() {
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    let (sender, mut receiver) = channel(1);
+    assert!(Box::pin(sender.send_async(0)).as_mut().poll(&mut cx).is_ready());
+    let mut sends: Vec<_> = (1..=3).map(|n| Box::pin(sender.send_async(n))).collect();
+    assert!(sends.iter_mut().all(|send| send.as_mut().poll(&mut cx).is_pending()));
+    // The other two are woken when there is capacity.
+    drop(sends.pop());
+    assert_eq!(poll_once(&mut Box::pin(receiver.recv())), Poll::Ready(Some(0)));
+    assert_eq!(woken.0.load(SeqCst), 2);
+    assert!(sends[1].as_mut().poll(&mut cx).is_ready());
+    assert!(sends[0].as_mut().poll(&mut cx).is_pending());
+    drop((sends, waker));
+    assert_eq!(Arc::strong_count(&woken), 1);
 }
