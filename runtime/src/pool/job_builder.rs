@@ -20,6 +20,7 @@ use super::inner::{Inner, QueuedJob};
 use super::job_cell::{JobCell, OffloadHandle, Payload, TraceContext};
 use super::lanes::lane_key;
 use super::queue::{Demand, PushResult, Refusal, Reservation};
+use super::stats::Counters;
 use super::{Offload, Pool};
 use crate::context;
 use crate::error::Interrupted;
@@ -188,16 +189,15 @@ impl JobBuilder<'_> {
             cell.start_deadline_timers().and_then(|()| submit(pool, &cell))
         };
         if let Err(refused) = submitted {
-            match refused {
-                Interrupted::Full => pool.counters.rejected(&pool.name),
-                Interrupted::Overloaded { .. } => pool.counters.overloaded(&pool.name),
-                Interrupted::Deadline { .. } => {
-                    pool.counters.deadline_exceeded(&pool.name);
-                    pool.counters.expired_unstarted(&pool.name);
-                }
-                _ => {}
+            let counts: &[fn(&Counters, &str)] = match refused {
+                Interrupted::Full => &[Counters::rejected],
+                Interrupted::Overloaded { .. } => &[Counters::overloaded],
+                Interrupted::Deadline { .. } => &[Counters::deadline_exceeded, Counters::expired_unstarted],
+                _ => &[],
+            };
+            if cell.reject(refused) {
+                counts.iter().for_each(|count| count(&pool.counters, &pool.name));
             }
-            cell.reject(refused);
         }
         pool.ensure_thread();
         cell.meta().notify(Hooks::submitted);

@@ -12,10 +12,12 @@ use futures::executor::block_on;
 
 use super::inner::QueuedJob;
 use super::queue::Refusal;
-use super::{Offload, Pool};
+use super::{Offload, Overflow, Pool};
 use crate::error::Interrupted;
+use crate::hooks::{HookTimer, Hooks, PoolHooks, PoolProbe, SteppedThread};
 use crate::job::CancelReason;
 use crate::scope::Scope;
+use crate::spawn::Executor;
 use crate::threads::refuse;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -129,6 +131,66 @@ fn o18_a_refused_job_is_counted_once() {
     let stats = held.pool.stats();
     assert_eq!((stats.deadline_exceeded, stats.expired_unstarted), (1, 1));
     held.leave.open();
+    block_on(running).unwrap();
+}
+
+/// Lets the deadline of each job pass as soon as its timer is started, when the job is not queued
+/// yet.
+struct Hasty;
+
+impl Hooks for Hasty {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn start_timer(&self, deadline: Instant, action: Box<dyn FnOnce() + Send>) -> Option<Box<dyn HookTimer>> {
+        while Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        action();
+        Some(Box::new(Self))
+    }
+
+    fn submitted(&self) {}
+    fn started(&self) {}
+    fn resumed(&self) {}
+    fn parked(&self) {}
+    fn handing_thread_off(&self) {}
+    fn thread_returned(&self) {}
+    fn call_completed(&self) {}
+    fn finished(&self) {}
+}
+
+impl HookTimer for Hasty {
+    fn is_finished(&self) -> bool {
+        true
+    }
+}
+
+impl PoolHooks for Hasty {
+    fn job_hooks(&self, _: &Executor, _: &Arc<dyn PoolProbe>) -> Option<Arc<dyn Hooks>> {
+        Some(Arc::new(Self))
+    }
+
+    fn is_stepped(&self) -> bool {
+        false
+    }
+
+    fn run_thread(&self, _: &dyn SteppedThread) {}
+}
+
+#[test]
+fn o18_a_job_whose_deadline_passes_while_it_is_refused_is_counted_once() {
+    let pool = Pool::builder("full").threads(1).queue_capacity(0).overflow(Overflow::Reject);
+    let pool = pool.hooks(Arc::new(Hasty)).build().unwrap();
+    let leave = Arc::new(Gate::default());
+    let go = Arc::clone(&leave);
+    let running = pool.run(move |_| go.pass());
+    let late = block_on(pool.job("late").deadline(Duration::from_millis(1)).run(|_| ()));
+    assert!(matches!(late, Err(Interrupted::Deadline { began: false })), "{late:?}");
+    let stats = pool.stats();
+    assert_eq!((stats.deadline_exceeded, stats.expired_unstarted, stats.rejected), (1, 1, 0));
+    leave.open();
     block_on(running).unwrap();
 }
 

@@ -178,9 +178,12 @@ where
         Ok(())
     }
 
-    /// Answers the caller of a job that was not admitted.
-    pub(super) fn reject(&self, why: Interrupted) {
-        self.job_state.cancel();
+    /// Answers the caller of a job that was not admitted. Returns false if its deadline has
+    /// answered it meanwhile.
+    pub(super) fn reject(&self, why: Interrupted) -> bool {
+        if self.job_state.cancel().is_none() {
+            return false;
+        }
         let mut state = self.state.lock();
         let payload = std::mem::replace(&mut state.stage, Stage::Finished);
         state.output = Some(Output::Interrupted(why));
@@ -188,6 +191,7 @@ where
         drop(state);
         drop((payload, timers));
         self.meta.notify(Hooks::finished);
+        true
     }
 
     /// The time that the job's deadline is counted by.
