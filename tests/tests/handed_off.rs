@@ -68,14 +68,34 @@ on_loops! {
         let one = one();
         let (inner, seen) = (one.clone(), one.clone());
         let job = one.job("outer").deadline(LIMIT).try_run(move |worker| {
-            let nested = inner.job("nested").try_run(|worker| worker.call(|| 3));
+            let called = Arc::new(Gate::default());
+            let is_called = Arc::clone(&called);
+            let nested = inner.job("nested").try_run(move |worker| {
+                assert!(is_called.pass());
+                worker.call(|| 3)
+            });
             let own = worker.call(move || {
+                called.open();
                 eventually(|| seen.running_jobs().iter().any(|job| job.method == "nested" && job.host_not_polled));
                 4
             })?;
             Ok::<_, Interrupted>((own, nested.wait(worker)?))
         });
         assert_eq!(job.await.unwrap(), (4, 3));
+    }
+
+    anywhere async fn o9_a_job_that_is_handed_off_before_a_call_does_not_wait_while_the_thread_spins() {
+        let one = Pool::builder("one").threads(1).queue_capacity(4).wait_spins(u32::MAX).build().expect("a thread");
+        let inner = one.clone();
+        let job = one.job("outer").deadline(LIMIT).try_run(move |worker| {
+            let ran = Arc::new(Gate::default());
+            let runs = Arc::clone(&ran);
+            let nested = inner.run(move |_| runs.open());
+            let seen = worker.call(move || ran.pass())?;
+            nested.wait(worker)?;
+            Ok::<_, Interrupted>(seen)
+        });
+        assert!(job.await.unwrap());
     }
 
     anywhere async fn p1_and_o9_each_of_several_jobs_on_one_thread_calls_the_loop() {
@@ -144,7 +164,7 @@ on_loops! {
         let one = one();
         let inner = one.clone();
         let job = one.job("outer").deadline(LIMIT).run(move |worker| {
-            let late = inner.job("nested").deadline(50 * MS).try_run(|worker| worker.run_on_loop(std::future::pending::<()>()));
+            let late = inner.job("nested").deadline(300 * MS).try_run(|worker| worker.run_on_loop(std::future::pending::<()>()));
             let late = late.wait(worker);
             (matches!(late, Err(Interrupted::Deadline { began: true })), worker.call(|| 5).unwrap())
         });
@@ -154,7 +174,7 @@ on_loops! {
     anywhere async fn p2_a_call_of_a_job_on_the_thread_of_another_ends_at_the_deadline_of_the_outer_job() {
         let one = one();
         let inner = one.clone();
-        let job = one.job("outer").deadline(50 * MS).try_run(move |worker| {
+        let job = one.job("outer").deadline(300 * MS).try_run(move |worker| {
             inner.try_run(|worker| worker.run_on_loop(std::future::pending::<()>())).wait(worker)
         });
         assert!(matches!(job.await, Err(Interrupted::Deadline { began: true })));

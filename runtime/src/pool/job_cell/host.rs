@@ -116,6 +116,11 @@ impl HostChannel {
         self.rare.as_ref().is_some_and(|rare| !rare.queued_calls.is_empty() || !rare.served.is_empty())
     }
 
+    #[inline]
+    fn has_handed_off(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.handed_off.is_empty())
+    }
+
     fn next_handed_off(&mut self) -> Option<Arc<dyn HandedOff>> {
         self.rare.as_mut()?.handed_off.pop_front()
     }
@@ -169,13 +174,15 @@ where
         }
         state.host.abandoned = false;
         state.host.pending_call = Some(call);
-        // The host answers soon, so this thread spins first, without the lock.
+        // The host answers soon, so this thread spins first, without the lock, unless it has a job
+        // to run meanwhile.
+        let spin = if state.host.has_handed_off() { Spin::NONE } else { self.spin() };
         self.notified.store(false, Ordering::Release);
         let at = (at, WaitsFor::Loop);
         let before = state.host.waiting_at.replace(at);
         let called = self.notify_host(this, state);
         if called.is_ok() {
-            self.spin().until(|| self.notified.load(Ordering::Acquire));
+            spin.until(|| self.notified.load(Ordering::Acquire));
         }
         let mut state = self.state.lock();
         state.host.waiting_at = before;
