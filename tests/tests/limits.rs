@@ -208,7 +208,9 @@ on_loops! {
 
     async fn time_during_which_the_loop_is_blocked_does_not_count_as_idle() {
         let counter = Arc::new(Counter::default());
-        let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(SHORT)).await;
+        // Long enough for what the client sends in time, on a loaded machine.
+        let limit = 3 * SHORT;
+        let server = TestServer::new(counter.bound(Lines::new()).idle_timeout(limit)).await;
         // A client on its own thread, which the blocked loop does not delay.
         let addr = server.addr;
         let (call, asked) = std::sync::mpsc::channel::<()>();
@@ -231,8 +233,9 @@ on_loops! {
         tokio::task::yield_now().await;
         // Blocks each thread of the loop for longer than the timeout.
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
-        let held = (1..workers).map(|_| tokio::spawn(async { std::thread::sleep(2 * SHORT) })).collect::<Vec<_>>();
-        std::thread::sleep(2 * SHORT);
+        let block = move || std::thread::sleep(limit + SHORT);
+        let held = (1..workers).map(|_| tokio::spawn(async move { block() })).collect::<Vec<_>>();
+        block();
         for held in held {
             held.await.unwrap();
         }

@@ -108,9 +108,11 @@ on_loops! {
 
         let pool = build(&rejects, Overflow::Reject);
         let (gate, held) = occupy_thread(&pool);
+        let queued = pool.run(|_| ());
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
+        drop(queued);
         let late = pool.job("late").deadline(Duration::from_millis(5)).run(|_| ());
-        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
-        assert!(matches!(pool.run(|_| ()).await, Err(Interrupted::Full)));
         assert!(matches!(late.await, Err(Interrupted::Deadline { .. })));
         gate.open();
         assert!(held.await.unwrap());

@@ -7,7 +7,6 @@ on_loops! {
         let pool = pool(1);
         train(&pool, "long", 300 * MS).await; // expected: 300 ms, with a deviation of 150 ms
         let (gate, held) = occupy_thread(&pool);
-        let called = Instant::now();
         let ran = Arc::new(AtomicUsize::new(0));
         let runs = Arc::clone(&ran);
         let long = made_here(&pool, "long").deadline(500 * MS).run(move |_| { runs.fetch_add(1, SeqCst); });
@@ -15,13 +14,12 @@ on_loops! {
         gate.open();
         held.await.unwrap();
         assert_eq!(quick.await.unwrap(), 7);
-        assert!(matches!(long.await, Err(Interrupted::Deadline { .. })));
-        let answered_after = called.elapsed();
+        // Before the job that took its thread has run, and before the deadline itself.
+        assert!(matches!(answered(long), Err(Interrupted::Deadline { began: false })));
         assert_eq!(ran.load(SeqCst), 0);
         let stats = pool.stats();
         assert_eq!((stats.expired_unstarted, stats.deadline_exceeded), (1, 1));
         assert_eq!((stats.queued, stats.running), (0, 0));
-        assert!(answered_after < 500 * MS, "before the deadline itself: {answered_after:?}");
     }
 
     anywhere async fn o14_of_jobs_that_cannot_end_in_time_the_latest_deadline_runs_first() {

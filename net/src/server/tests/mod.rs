@@ -31,7 +31,8 @@ use crate::service::{
     SessionError, Step,
 };
 
-const LIMIT: Duration = Duration::from_secs(10);
+/// The limit of every test: long enough for a loaded machine, short enough to notice a hang.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Makes a test for each tokio flavour.
 macro_rules! on_both_flavours {

@@ -1,18 +1,17 @@
 //! Stops: idle, busy, out of time.
 
-use std::time::Instant;
-
 use super::*;
+
+/// A grace period beyond the time limit of each test.
+const LONG: Duration = Duration::from_secs(3600);
 
 on_both_flavours! {
     async fn s5_idle_sessions_end_at_once_and_hooks_run_in_order() {
         let (service, mut told) = scripted();
-        let server = serve(bound(service)).await;
+        let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
-        let began = Instant::now();
         let report = server.stop().await;
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 0));
         assert!(report.is_clean(), "{report}");
         assert_eq!(rest(&mut client).await, ["bye"]);
@@ -46,14 +45,12 @@ on_both_flavours! {
 
     async fn s10_a_busy_session_is_cancelled_after_the_grace() {
         let (service, mut told) = scripted();
-        let server = serve(bound(service)).await;
+        let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
         while told.recv().await != Some(Event::Holding) {}
-        let began = Instant::now();
         server.handle.stop_within(Duration::from_millis(50));
         let report = server.task.await.expect("no panic").expect("no error");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!((report.sessions_finished, report.sessions_cancelled, report.sessions_stuck), (0, 1, 0));
         assert_eq!(told.recv().await, Some(Event::Dropped));
         assert_eq!(told.recv().await, Some(Event::Disconnected(Reason::Stopped)));
@@ -61,7 +58,7 @@ on_both_flavours! {
 
     async fn a_later_order_makes_the_grace_shorter() {
         let (service, mut told) = scripted();
-        let server = serve(bound(service).grace(Duration::from_secs(3600))).await;
+        let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
         while told.recv().await != Some(Event::Holding) {}
@@ -74,15 +71,14 @@ on_both_flavours! {
     async fn s10_a_stop_does_not_wait_for_a_job_that_does_not_heed_it() {
         let pool = portcullis_runtime::Pool::builder("stubborn").threads(1).build().expect("a pool");
         let (go_on, wait) = std::sync::mpsc::channel::<()>();
-        let server = serve(bound(Offloading { pool, wait: std::sync::Mutex::new(Some(wait)) })).await;
+        let service = Offloading { pool, wait: std::sync::Mutex::new(Some(wait)) };
+        let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         client.send("job".to_owned()).await.expect("sent");
         // The job has begun when its answer to this arrives.
         assert_eq!(client.next().await.expect("read"), Some("running".to_owned()));
-        let began = Instant::now();
         server.handle.stop_within(Duration::from_millis(50));
         let report = server.task.await.expect("no panic").expect("no error");
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
         assert_eq!(report.sessions_cancelled, 1);
         assert!(matches!(&report.stuck[..], [job] if job.pool == "stubborn"), "{report}");
         drop(go_on);
@@ -104,9 +100,7 @@ on_both_flavours! {
         let server = serve(bound(Hanging).grace(Duration::from_millis(20))).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "x").await, "x");
-        let began = Instant::now();
         let report = server.stop().await;
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
         assert_eq!((report.sessions_cancelled, report.sessions_stuck, report.unfinished), (1, 0, 1), "{report}");
     }
 }
