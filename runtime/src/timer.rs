@@ -1,7 +1,8 @@
 //! Timers for deadlines, on a thread of their own, so that they need no particular async runtime.
 //!
 //! The thread `portcullis-timer` starts with the first deadline and sleeps until the earliest one.
-//! Starting and cancelling a timer takes one short lock.
+//! Starting and cancelling a timer takes one short lock. A timer that is cancelled does not wake
+//! the thread, which then looks at the queue once in vain.
 //!
 //! A timer may run the user's code: interrupting a job drops what it captured, waking a task calls
 //! an executor, and both may log. Therefore the timer thread only finds the timers that are due,
@@ -44,6 +45,8 @@ struct TimerQueue {
     next_id: u64,
     /// The timer thread has started.
     running: bool,
+    /// When the timer thread looks at the queue next, unless it is woken; `None` for never.
+    wakes_at: Option<Instant>,
     /// Timers that are due, for a firing thread to take.
     due: VecDeque<TimerAction>,
     /// How many have been taken.
@@ -57,12 +60,13 @@ static TIMERS: Mutex<TimerQueue> = Mutex::new(TimerQueue {
     timers: BTreeMap::new(),
     next_id: 0,
     running: false,
+    wakes_at: None,
     due: VecDeque::new(),
     taken: 0,
     firing_threads: 0,
     idle: 0,
 });
-/// For the timer thread: the earliest deadline has changed.
+/// For the timer thread: a deadline is before its next look.
 static DEADLINE_MOVED: Condvar = Condvar::new();
 /// For an idle firing thread: a timer is due.
 static DUE: Condvar = Condvar::new();
@@ -108,10 +112,13 @@ fn set(when: Instant, timer: TimerAction) -> Result<TimerGuard, TimerThreadError
     }
     let key = (when, queue.next_id);
     queue.next_id += 1;
-    let earliest = queue.timers.first_key_value().is_none_or(|(first, _)| key < *first);
     queue.timers.insert(key, timer);
+    // Not if this is merely the earliest timer: most timers are cancelled, so the thread often
+    // waits for one that is not there any more, and then a wake-up for each job would cost more
+    // than the job.
+    let is_before_next_look = queue.wakes_at.is_none_or(|at| when < at);
     drop(queue);
-    if earliest {
+    if is_before_next_look {
         DEADLINE_MOVED.notify_one();
     }
     Ok(TimerGuard(key))
@@ -154,6 +161,7 @@ fn run() {
             let look_again = stalled.0 + PATIENCE;
             until = Some(until.map_or(look_again, |until| until.min(look_again)));
         }
+        queue.wakes_at = until;
         queue = match until {
             None => DEADLINE_MOVED.wait(queue).unwrap_or_else(PoisonError::into_inner),
             Some(until) => {
