@@ -43,7 +43,7 @@ pub mod bounds {
 #[doc(hidden)]
 pub mod internal {
     pub mod context {
-        pub use crate::context::{InScope, is_polling_task};
+        pub use crate::context::{DeadlineScope, InScope, is_polling_task};
     }
     pub mod error {
         pub use crate::error::{CatchUnwind, Interrupted, Panic, catch_and_log, catch_panic};
@@ -83,11 +83,11 @@ pub mod internal {
 }
 
 pub use channel::{ChannelError, Receiver, Sender, channel};
-pub use context::{ContextFuture, ContextKey};
+pub use context::{ContextFuture, ContextKey, DEADLINE};
 pub use error::{Interrupted, Panic};
 pub use pool::{
-    DEADLINE, DrainReport, Histogram, JobBuilder, MethodEstimate, Offload, Overflow, Pool, PoolBuilder,
-    PoolConfig, PoolMap, PoolStats, deadline,
+    DrainReport, Histogram, JobBuilder, MethodEstimate, Offload, Overflow, Pool, PoolBuilder, PoolConfig,
+    PoolMap, PoolStats, deadline,
 };
 pub use portal::{AsCompleted, CancelHandle, Portal, PortalTask, as_completed, join_all};
 pub use report::{RunningJob, WaitsFor};

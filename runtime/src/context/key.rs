@@ -74,6 +74,11 @@ impl<T: Clone + Send + Sync + 'static> ContextKey<T> {
         ContextValues::get(super::values().as_ref(), self.key())
     }
 
+    /// The values with this key set to `value`.
+    pub(crate) fn add_to(&'static self, value: T, values: Option<Arc<ContextValues>>) -> Arc<ContextValues> {
+        ContextValues::push((self.key(), Arc::new(value)), values)
+    }
+
     /// The values without this key.
     pub(crate) fn remove_from(
         &'static self,

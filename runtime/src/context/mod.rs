@@ -5,11 +5,13 @@
 //! which threads wait for them (see `hand_off` in [`Host`]), and which server they belong to.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 mod key;
 
@@ -23,24 +25,55 @@ use crate::spawn::{BoxTask, Executor, Spawn};
 use crate::sync::thread_local;
 use crate::values::ContextValues;
 
+crate::context! {
+    /// The moment by which the work that is current has to be done, for all jobs that it makes.
+    ///
+    /// A job made inside `DEADLINE.scope(at, future)` has the earlier of `at` and its own deadline,
+    /// and so have the jobs that it makes in turn. Use it where a request comes in: in a middleware
+    /// of axum, for example. A job made with [`detached`](crate::JobBuilder::detached) ignores it.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use portcullis_runtime::{DEADLINE, Pool};
+    ///
+    /// # futures::executor::block_on(async {
+    /// let pool = Pool::builder("db").threads(1).build().unwrap();
+    /// let at = Instant::now() + Duration::from_millis(200);
+    /// let deadline = DEADLINE.scope(at, async { pool.run(|worker| worker.deadline()).await });
+    /// assert_eq!(deadline.await.unwrap(), Some(at));
+    /// # });
+    /// ```
+    pub static DEADLINE: Instant;
+}
+
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     pub(crate) host: Option<Arc<dyn Host>>,
     pub(crate) scope: Option<Arc<Scope>>,
     /// The values of `context!`.
     pub(crate) values: Option<Arc<ContextValues>>,
+    /// The value of [`DEADLINE`], if it is set here and not in `values` yet: see [`DeadlineScope`].
+    /// `None` in each copy.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Current {
+    fn add_deadline_to_values(&mut self) {
+        if let Some(at) = self.deadline.take() {
+            self.values = Some(DEADLINE.add_to(at, self.values.take()));
+        }
+    }
+
     /// What is current while `host` runs, or something runs on its behalf.
     pub(crate) fn for_job(host: Arc<dyn Host>) -> Self {
         let meta = host.meta();
-        Self { scope: meta.scope.clone(), values: meta.values.clone(), host: Some(host) }
+        Self { scope: meta.scope.clone(), values: meta.values.clone(), host: Some(host), deadline: None }
     }
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { host: None, scope: None, values: None }) };
+    static CURRENT: RefCell<Current> =
+        const { RefCell::new(Current { host: None, scope: None, values: None, deadline: None }) };
     static THREAD_STATE: Cell<ThreadState> = const { Cell::new(ThreadState::Foreign) };
     static POOL_THREAD: OnceCell<Arc<dyn PoolThread>> = const { OnceCell::new() };
 }
@@ -81,7 +114,12 @@ pub(crate) fn current() -> Current {
     if state == ThreadState::Foreign {
         return Current::default();
     }
-    let mut current = CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default();
+    let copy = |current: &RefCell<Current>| {
+        let mut current = current.borrow_mut();
+        current.add_deadline_to_values();
+        current.clone()
+    };
+    let mut current = CURRENT.try_with(copy).unwrap_or_default();
     if state == ThreadState::PoolThread {
         current.host = job_of_pool_thread();
     }
@@ -145,15 +183,28 @@ fn swap(with: &mut Current) {
 
 /// The values that are current on this thread.
 pub(crate) fn values() -> Option<Arc<ContextValues>> {
-    CURRENT.try_with(|current| current.borrow().values.clone()).unwrap_or_default()
+    let copy = |current: &RefCell<Current>| {
+        let mut current = current.borrow_mut();
+        current.add_deadline_to_values();
+        current.values.clone()
+    };
+    CURRENT.try_with(copy).unwrap_or_default()
 }
 
 /// As [`with`], for the values alone.
 pub(crate) fn with_values<R>(mine: &mut Option<Arc<ContextValues>>, f: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a mut Option<Arc<ContextValues>>);
+    with_values_and_deadline(mine, &mut None, f)
+}
+
+fn with_values_and_deadline<R>(
+    values: &mut Option<Arc<ContextValues>>,
+    deadline: &mut Option<Instant>,
+    f: impl FnOnce() -> R,
+) -> R {
+    struct Back<'a>(&'a mut Option<Arc<ContextValues>>, &'a mut Option<Instant>);
     impl Drop for Back<'_> {
         fn drop(&mut self) {
-            swap_values(self.0);
+            swap_values(self.0, self.1);
         }
     }
     let _was = RestoreThreadState::set(if thread_state() == ThreadState::Foreign {
@@ -161,13 +212,43 @@ pub(crate) fn with_values<R>(mine: &mut Option<Arc<ContextValues>>, f: impl FnOn
     } else {
         thread_state()
     });
-    swap_values(mine);
-    let _back = Back(mine);
+    swap_values(values, deadline);
+    let _back = Back(values, deadline);
     f()
 }
 
-fn swap_values(with: &mut Option<Arc<ContextValues>>) {
-    let _ = CURRENT.try_with(|current| std::mem::swap(&mut current.borrow_mut().values, with));
+fn swap_values(values: &mut Option<Arc<ContextValues>>, deadline: &mut Option<Instant>) {
+    let _ = CURRENT.try_with(|current| {
+        let mut current = current.borrow_mut();
+        std::mem::swap(&mut current.values, values);
+        std::mem::swap(&mut current.deadline, deadline);
+    });
+}
+
+/// As `DEADLINE.scope(at, future)`, for futures that often end without reading it: the value is
+/// added to the context values, which allocates, when they are copied.
+pub struct DeadlineScope {
+    /// Until it is part of the values.
+    deadline: Option<Instant>,
+    values: Option<Arc<ContextValues>>,
+}
+
+impl DeadlineScope {
+    /// The deadline `at`, around what is current here.
+    pub fn new(at: Instant) -> Self {
+        Self { deadline: Some(at), values: values() }
+    }
+
+    /// Calls `f` inside the scope.
+    pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        with_values_and_deadline(&mut self.values, &mut self.deadline, f)
+    }
+}
+
+impl fmt::Debug for DeadlineScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadlineScope").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
 }
 
 /// Spawns `task` for a job: in its server, or else on the executor that was current where the job

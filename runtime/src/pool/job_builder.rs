@@ -22,34 +22,13 @@ use super::lanes::lane_key;
 use super::queue::{Demand, PushResult, Refusal, Reservation};
 use super::stats::Counters;
 use super::{Offload, Pool};
-use crate::context;
+use crate::context::{self, DEADLINE};
 use crate::error::Interrupted;
 use crate::hooks::{self, Hooks};
 use crate::job::{Host, Job, JobMeta, LaneKey, MAX_DEPTH, ParentLink, RareMeta};
 use crate::spawn::Executor;
 use crate::values::ContextValues;
 use crate::worker::Worker;
-
-crate::context! {
-    /// The moment by which the work that is current has to be done, for all jobs that it makes.
-    ///
-    /// A job made inside `DEADLINE.scope(at, future)` has the earlier of `at` and its own deadline,
-    /// and so have the jobs that it makes in turn. Use it where a request comes in: in a middleware
-    /// of axum, for example. A job made with [`detached`](JobBuilder::detached) ignores it.
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    /// use portcullis_runtime::{DEADLINE, Pool};
-    ///
-    /// # futures::executor::block_on(async {
-    /// let pool = Pool::builder("db").threads(1).build().unwrap();
-    /// let at = Instant::now() + Duration::from_millis(200);
-    /// let deadline = DEADLINE.scope(at, async { pool.run(|worker| worker.deadline()).await });
-    /// assert_eq!(deadline.await.unwrap(), Some(at));
-    /// # });
-    /// ```
-    pub static DEADLINE: Instant;
-}
 
 /// One job on its way to a [`Pool`]; made by [`Pool::job`].
 #[derive(Debug, Clone)]
@@ -206,7 +185,7 @@ impl JobBuilder<'_> {
 
     #[inline]
     fn meta(&self) -> JobMeta {
-        let context::Current { host, scope, mut values } = context::current();
+        let context::Current { host, scope, mut values, .. } = context::current();
         let executor = host.as_ref().map_or_else(Executor::current, |job| job.meta().executor.clone());
         let submitted_at = Instant::now();
         let pool = self.pool.inner();

@@ -38,7 +38,7 @@ pub use self::drain::DrainReport;
 pub use self::estimate::MethodEstimate;
 pub(crate) use self::external::root_job;
 pub use self::external::{ExternalCancelHandle, ExternalJob};
-pub use self::job_builder::{DEADLINE, JobBuilder, deadline};
+pub use self::job_builder::{JobBuilder, deadline};
 pub use self::map::PoolMap;
 pub use self::offload::Offload;
 pub use self::stats::{Histogram, PoolStats};
