@@ -89,10 +89,12 @@ pub enum Json {}
 
 #[cfg(feature = "json")]
 impl Format for Json {
+    #[inline]
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         read_json(frame, PhantomData)
     }
 
+    #[inline]
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
         write_limits::write(message, frame, |message, frame| serde_json::to_writer(frame, message))
     }
@@ -130,6 +132,7 @@ pub enum Postcard {}
 
 #[cfg(feature = "postcard")]
 impl Format for Postcard {
+    #[inline]
     fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, DecodeError> {
         let mut deserializer = postcard::Deserializer::from_bytes(frame);
         let message = ReadLimits::new(frame.len()).read(PhantomData, &mut deserializer)?;
@@ -138,6 +141,7 @@ impl Format for Postcard {
         Ok(message)
     }
 
+    #[inline]
     fn write<T: Serialize>(message: &T, frame: &mut FrameWriter<'_>) -> Result<(), EncodeError> {
         write_limits::write(message, frame, |message, frame| postcard::to_io(message, frame).map(drop))
     }
@@ -154,19 +158,22 @@ pub struct FrameWriter<'a> {
 
 impl<'a> FrameWriter<'a> {
     /// Makes a writer that appends a frame of up to `limit` bytes to `output`.
+    #[inline]
     pub fn new(output: &'a mut BytesMut, limit: usize) -> Self {
         let start = output.len();
         Self { output, start, limit, overflowed: false }
     }
 
     /// Returns the bytes of the frame that have been written.
+    #[inline]
     pub fn written(&self) -> &[u8] {
         &self.output[self.start..]
     }
 
     /// Returns how many more bytes fit into the frame.
+    #[inline]
     pub fn remaining(&self) -> usize {
-        self.limit - self.written().len()
+        self.limit - (self.output.len() - self.start)
     }
 
     /// Returns whether a write was rejected because of the limit.
@@ -180,6 +187,12 @@ impl<'a> FrameWriter<'a> {
         if self.overflowed { self.too_long() } else { EncodeError::new(error) }
     }
 
+    #[cold]
+    fn overflow(&mut self) -> io::Error {
+        self.overflowed = true;
+        io::Error::new(io::ErrorKind::InvalidInput, "the frame is over its limit")
+    }
+
     /// Makes the error of a message over the limit.
     pub fn too_long(&self) -> EncodeError {
         EncodeError::too_long(self.limit)
@@ -189,12 +202,18 @@ impl<'a> FrameWriter<'a> {
 impl io::Write for FrameWriter<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    // Formats write many parts of a few bytes, each of which would pass through the loop of the
+    // default.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() > self.remaining() {
-            self.overflowed = true;
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the frame is over its limit"));
+            return Err(self.overflow());
         }
         self.output.extend_from_slice(bytes);
-        Ok(bytes.len())
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

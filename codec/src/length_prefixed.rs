@@ -66,6 +66,7 @@ impl<F> fmt::Debug for LengthPrefixed<F> {
 }
 
 /// Reads the frame of `length` bytes at the front of `input`, and removes it.
+#[inline]
 fn split_frame<F: Format, In: DeserializeOwned>(
     input: &mut BytesMut,
     length: usize,
@@ -76,6 +77,7 @@ fn split_frame<F: Format, In: DeserializeOwned>(
 }
 
 impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthPrefixed<F> {
+    #[inline]
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<In>, DecodeError> {
         match self.prefix.next_frame(input, self.max_frame)? {
             Some(length) => split_frame::<F, In>(input, length).map(Some),
@@ -100,6 +102,7 @@ impl<F: Format, In: DeserializeOwned, Out: Serialize> Codec<In, Out> for LengthP
         }
     }
 
+    #[inline]
     fn encode(&mut self, message: Out, output: &mut BytesMut) -> Result<(), EncodeError> {
         let max = self.max_frame;
         write_prefixed(output, max, |output| F::write(&message, &mut FrameWriter::new(output, max)))

@@ -91,6 +91,7 @@ impl ReadLimits {
     }
 
     /// Reads the message from `deserializer`.
+    #[inline]
     pub(super) fn read<'de, S, D>(&self, seed: S, deserializer: D) -> Result<S::Value, DecodeError>
     where
         S: DeserializeSeed<'de>,
@@ -137,6 +138,7 @@ struct Limited<'a, T> {
 
 impl<'a, T> Limited<'a, T> {
     /// Wraps a part of `self.inner` at the same level.
+    #[inline]
     fn wrap<U>(&self, inner: U, is_collection: bool) -> Limited<'a, U> {
         Limited { inner, limits: self.limits, depth_left: self.depth_left, is_collection }
     }
@@ -190,6 +192,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Limited<'_, D> {
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
     }
 
+    #[inline]
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
     }
@@ -197,6 +200,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Limited<'_, D> {
 
 macro_rules! values {
     ($($method:ident($ty:ty);)*) => {$(
+        #[inline]
         fn $method<E: Error>(self, value: $ty) -> Result<V::Value, E> {
             self.inner.$method(value)
         }
@@ -218,24 +222,29 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Limited<'_, V> {
         visit_bytes(&[u8]); visit_borrowed_bytes(&'de [u8]); visit_byte_buf(Vec<u8>);
     }
 
+    #[inline]
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
         self.inner.visit_none()
     }
 
+    #[inline]
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
         self.inner.visit_unit()
     }
 
+    #[inline]
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         let (visitor, inner) = self.descend(inner)?;
         visitor.visit_some(inner)
     }
 
+    #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
         let (visitor, inner) = self.descend(inner)?;
         visitor.visit_newtype_struct(inner)
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         let (visitor, list) = self.descend(inner)?;
         let mut elements = Elements { list, at_end: false };
@@ -244,11 +253,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Limited<'_, V> {
         Ok(value)
     }
 
+    #[inline]
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         let (visitor, inner) = self.descend(inner)?;
         visitor.visit_map(inner)
     }
 
+    #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         let (visitor, inner) = self.descend(inner)?;
         visitor.visit_enum(inner)
@@ -336,6 +347,7 @@ impl<'de, 'a, A: EnumAccess<'de>> EnumAccess<'de> for Limited<'a, A> {
     type Error = A::Error;
     type Variant = Limited<'a, A::Variant>;
 
+    #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
         let Self { inner, limits, depth_left, is_collection } = self;
         let seed = Limited { inner: seed, limits, depth_left, is_collection: false };
@@ -347,10 +359,12 @@ impl<'de, 'a, A: EnumAccess<'de>> EnumAccess<'de> for Limited<'a, A> {
 impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
+    #[inline]
     fn unit_variant(self) -> Result<(), A::Error> {
         self.inner.unit_variant()
     }
 
+    #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
         let seed = self.wrap(seed, false);
         self.inner.newtype_variant_seed(seed)

@@ -14,6 +14,7 @@ use super::{EncodeError, FrameWriter};
 
 /// Calls `write` with `message`, which is an error when it takes more than the limit of the
 /// [stack](super::stack).
+#[inline]
 pub(super) fn write<T, E>(
     message: &T,
     frame: &mut FrameWriter<'_>,
@@ -143,6 +144,7 @@ impl<'a, S: Serializer> Serializer for StackLimited<'a, S> {
         self.inner.collect_str(value)
     }
 
+    #[inline]
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
     }
