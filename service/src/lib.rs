@@ -81,7 +81,9 @@ pub mod internal {
     };
     pub use super::session::{Patience, RequestSlot};
     pub use super::shared::SessionShared;
-    pub use super::shared::congestion::{Congested, take as take_yield_request, take_congested};
+    pub use super::shared::congestion::{
+        Congested, is_reported as is_yield_requested, take as take_yield_request, take_congested,
+    };
 }
 
 /// Any error, for hooks whose failure is only reported.

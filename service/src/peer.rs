@@ -1,6 +1,7 @@
 //! [`Peer`]: a handle on the other end of a connection.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -132,6 +133,32 @@ impl<Rsp, Ev> Peer<Rsp, Ev> {
         let cost = self.cost_of(&response);
         self.try_enqueue_response(QueuedResponse::Response(response), cost)
             .map_err(|error| error.map(QueuedResponse::into_message))
+    }
+
+    /// As [`try_send`](Self::try_send), for the first of `responses`, as many as the queue has
+    /// capacity for. The others stay. Returns whether the session takes responses.
+    #[doc(hidden)]
+    pub fn try_send_all(&self, responses: &mut VecDeque<Rsp>) -> bool {
+        let limits = self.inner().server().queue_limits();
+        if limits.response_weight.is_none() {
+            let cost = Cost { max_count: limits.responses, weight: None };
+            let enqueued = self.inner().try_enqueue_responses(responses, cost);
+            if enqueued == Some(true) {
+                self.report_congestion();
+            }
+            return enqueued.is_some();
+        }
+        while let Some(response) = responses.pop_front() {
+            match self.try_send(response) {
+                Ok(()) => {}
+                Err(TrySendError::Full(response)) => {
+                    responses.push_front(response);
+                    break;
+                }
+                Err(TrySendError::Closed(_)) => return false,
+            }
+        }
+        true
     }
 
     /// As [`send`](Self::send), for a message that many peers are sent: it is encoded once.

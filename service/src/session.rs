@@ -1,16 +1,19 @@
 //! [`Session`]: one connection as a handler sees that asks for its requests; and the [`RequestSlot`] by which its driver gives
 //! it one request at a time.
 //!
-//! | step | who | `requested` | `waker` | `item` |
+//! | step | by | `requested` | `awaited` | `item` |
 //! |---|---|---|---|---|
-//! | the handler calls `next` and waits | handler | true | the handler's | |
-//! | the driver sees that, decodes one request and puts it in | driver | | taken, and woken if it is not the driver's own | the request |
+//! | the handler calls `next` and waits | handler | true | true | |
+//! | the driver sees that, decodes a request, puts it in, and wakes the handler unless its waker is the driver's own | driver | | false | the request |
 //! | the driver polls the handler again, which takes it out | handler | | | |
 //!
-//! The driver decodes no request before the handler asks for it.
+//! The driver decodes no request before the handler asks for it. A handler that asks for a batch
+//! ([`Session::poll_batch`]) is given up to that many at once, in `more`.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -66,6 +69,46 @@ impl<Req, Rsp> Session<Req, Rsp> {
     #[doc(hidden)]
     pub async fn next_while_busy(&mut self) -> Result<Req, SessionError> {
         NextRequest { slot: &self.slot.0, patience: Patience::Busy }.await
+    }
+
+    /// As [`next_while_busy`](Self::next_while_busy), or as [`next_timeout`](Self::next_timeout)
+    /// with a limit of zero if `!waits`, for a handler that takes requests together. Appends
+    /// further requests that have been received to `batch`, which is empty, so that there are
+    /// `max` with the first. An error is the last of them.
+    ///
+    /// A handler that no longer wants what it was not given yet calls [`withdraw`](Self::withdraw).
+    #[doc(hidden)]
+    pub fn poll_batch(
+        &mut self,
+        batch: &mut VecDeque<Result<Req, SessionError>>,
+        max: usize,
+        waits: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Req, SessionError>> {
+        debug_assert!(batch.is_empty(), "the requests before were taken");
+        // A handler that goes on asking after the end must not hold the loop.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let mut slot = self.slot.0.lock();
+        let patience = if waits { Patience::Busy } else { Patience::None };
+        slot.request(patience, max);
+        if slot.more.is_empty() {
+            // For the driver to fill.
+            mem::swap(&mut slot.more, batch);
+        }
+        let Some(item) = slot.take_item(patience) else {
+            slot.wait(cx);
+            return Poll::Pending;
+        };
+        mem::swap(&mut slot.more, batch);
+        drop(slot);
+        coop.made_progress();
+        Poll::Ready(item)
+    }
+
+    /// Asks for no request. One that was given already stays for the next time.
+    #[doc(hidden)]
+    pub fn withdraw(&mut self) {
+        self.slot.0.lock().awaited = false;
     }
 
     /// Waits until there is a request, or an error, that the next run of the handler takes. Returns
@@ -142,30 +185,24 @@ impl<Req> Future for NextRequest<'_, Req> {
         // A handler that goes on asking after the end must not hold the loop.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
         let mut slot = self.slot.lock();
-        if !slot.requested {
-            slot.requested = true;
-            slot.began_without_waiting = self.patience == Patience::None;
+        slot.request(self.patience, 1);
+        match slot.take_item(self.patience) {
+            Some(item) => {
+                coop.made_progress();
+                Poll::Ready(item)
+            }
+            None => {
+                slot.wait(cx);
+                Poll::Pending
+            }
         }
-        slot.patience = self.patience;
-        if let Some(item) = slot.item.take() {
-            slot.waker = None;
-            slot.found_nothing =
-                self.patience == Patience::None && matches!(item, Err(SessionError::Timeout));
-            coop.made_progress();
-            return Poll::Ready(item);
-        }
-        match &mut slot.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            waker => *waker = Some(cx.waker().clone()),
-        }
-        Poll::Pending
     }
 }
 
 impl<Req> Drop for NextRequest<'_, Req> {
     fn drop(&mut self) {
         let mut slot = self.slot.lock();
-        slot.waker = None;
+        slot.awaited = false;
         // The timeout of this call, if it was dropped before it could return it, is not for the
         // next one. A request stays.
         if self.patience == Patience::None {
@@ -178,8 +215,10 @@ impl<Req> Drop for NextRequest<'_, Req> {
 pub struct RequestSlot<Req>(Arc<Mutex<Slot<Req>>>);
 
 struct Slot<Req> {
-    /// The handler's, exactly while a `next` is pending.
+    /// Of the `next` that was pending last.
     waker: Option<Waker>,
+    /// A `next` is pending.
+    awaited: bool,
     /// `next` was called in this run of the handler.
     requested: bool,
     /// The first `next` of this run took only a request that had been received already.
@@ -188,7 +227,40 @@ struct Slot<Req> {
     found_nothing: bool,
     /// Of the `next` that is pending.
     patience: Patience,
+    /// How many requests it takes.
+    max: usize,
     item: Option<Result<Req, SessionError>>,
+    /// Items that follow. Its memory goes to the handler and back.
+    more: VecDeque<Result<Req, SessionError>>,
+}
+
+impl<Req> Slot<Req> {
+    /// The handler asks for up to `max` requests.
+    fn request(&mut self, patience: Patience, max: usize) {
+        if !self.requested {
+            self.requested = true;
+            self.began_without_waiting = patience == Patience::None;
+        }
+        self.patience = patience;
+        self.max = max;
+    }
+
+    /// The handler takes the first item.
+    fn take_item(&mut self, patience: Patience) -> Option<Result<Req, SessionError>> {
+        let item = self.item.take().or_else(|| self.more.pop_front())?;
+        self.awaited = false;
+        self.found_nothing = patience == Patience::None && matches!(item, Err(SessionError::Timeout));
+        Some(item)
+    }
+
+    /// The handler waits for an item.
+    fn wait(&mut self, cx: &Context<'_>) {
+        self.awaited = true;
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+    }
 }
 
 impl<Req> RequestSlot<Req> {
@@ -197,11 +269,14 @@ impl<Req> RequestSlot<Req> {
     pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
         let slot = Arc::new(Mutex::new(Slot {
             waker: None,
+            awaited: false,
             requested: false,
             began_without_waiting: false,
             found_nothing: false,
             patience: Patience::Idle,
+            max: 1,
             item: None,
+            more: VecDeque::new(),
         }));
         (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
@@ -211,6 +286,7 @@ impl<Req> RequestSlot<Req> {
     pub fn begin_run(&self) {
         let mut slot = self.0.lock();
         slot.requested = false;
+        slot.awaited = false;
         slot.found_nothing = false;
     }
 
@@ -232,20 +308,21 @@ impl<Req> RequestSlot<Req> {
     /// Whether a `next` is pending.
     #[inline]
     pub fn is_awaited(&self) -> bool {
-        self.0.lock().waker.is_some()
+        self.0.lock().awaited
     }
 
-    /// How the `next` that is pending waits, if one is pending.
+    /// How the `next` that is pending waits, if one is pending, and how many requests it takes.
     #[inline]
-    pub fn patience(&self) -> Option<Patience> {
+    pub fn demand(&self) -> Option<(Patience, usize)> {
         let slot = self.0.lock();
-        slot.waker.is_some().then_some(slot.patience)
+        slot.awaited.then_some((slot.patience, slot.max))
     }
 
     /// Whether there is an item that the handler has not taken.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.0.lock().item.is_some()
+        let slot = self.0.lock();
+        slot.item.is_some() || !slot.more.is_empty()
     }
 
     /// Puts in an item before the handler asks for it.
@@ -254,13 +331,28 @@ impl<Req> RequestSlot<Req> {
         self.0.lock().item = Some(item);
     }
 
-    /// Puts in an item for the `next` that is pending. Returns its waker, which the driver wakes
-    /// unless it is the driver's own.
+    /// Puts in an item for the `next` that is pending, and those that follow it. Returns its waker
+    /// if it is not that of the driver, which polls the handler after this.
     #[must_use]
     #[inline]
-    pub fn deliver(&self, item: Result<Req, SessionError>) -> Option<Waker> {
+    pub fn deliver(
+        &self,
+        item: Result<Req, SessionError>,
+        more: VecDeque<Result<Req, SessionError>>,
+        driver: &Waker,
+    ) -> Option<Waker> {
         let mut slot = self.0.lock();
         slot.item = Some(item);
-        slot.waker.take()
+        if more.capacity() > 0 {
+            slot.more = more;
+        }
+        slot.awaited = false;
+        slot.waker.as_ref().filter(|waker| !waker.will_wake(driver)).cloned()
+    }
+
+    /// Takes the empty memory for what follows an item.
+    #[inline]
+    pub fn take_memory(&self) -> VecDeque<Result<Req, SessionError>> {
+        mem::take(&mut self.0.lock().more)
     }
 }

@@ -1,5 +1,7 @@
-//! [`RequestSource`]: what feeds a [`Session`](portcullis_service::Session): it decodes a request when the handler asks for one.
+//! [`RequestSource`]: what feeds a [`Session`](portcullis_service::Session): it decodes a request, or a batch, when the
+//! handler asks for one.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,6 +99,30 @@ impl<Req: Send + 'static> RequestSource<Req> {
         }
     }
 
+    /// Takes up to `max` requests that have been received, and the error or the end after them.
+    fn take_more<S, IO, C>(
+        &mut self,
+        io: &mut SessionIo<S, IO, C>,
+        max: usize,
+        cx: &Context<'_>,
+    ) -> VecDeque<Result<Req, SessionError>>
+    where
+        S: Service<Request = Req>,
+        IO: Transport,
+        C: Codec<S::Request, S::Response>,
+    {
+        let mut more = self.slot.take_memory();
+        while more.len() < max {
+            let Next::Given(next) = self.next(io, &mut Context::from_waker(cx.waker())) else { break };
+            let is_last = next.is_err();
+            more.push_back(next);
+            if is_last {
+                break;
+            }
+        }
+        more
+    }
+
     fn next<S, IO, C>(&mut self, io: &mut SessionIo<S, IO, C>, cx: &mut Context<'_>) -> Next<Req>
     where
         S: Service<Request = Req>,
@@ -164,7 +190,7 @@ where
     }
 
     fn try_deliver(&mut self, io: &mut SessionIo<S, IO, C>, cx: &Context<'_>) -> bool {
-        let Some(patience) = self.slot.patience() else {
+        let Some((patience, max)) = self.slot.demand() else {
             io.end_read_wait();
             return false;
         };
@@ -189,10 +215,10 @@ where
                 return false;
             }
         };
-        let waker = self.slot.deliver(next);
+        let more = if max > 1 && next.is_ok() { self.take_more(io, max - 1, cx) } else { VecDeque::new() };
         // The driver polls the handler again at once; only a waker of the handler's own needs the
         // call.
-        waker.filter(|waker| !waker.will_wake(cx.waker())).into_iter().for_each(Waker::wake);
+        self.slot.deliver(next, more, cx.waker()).into_iter().for_each(Waker::wake);
         true
     }
 }

@@ -90,6 +90,12 @@ pub fn take() -> bool {
     REPORTED.take()
 }
 
+/// Returns whether the session that runs on this thread should yield.
+#[inline]
+pub fn is_reported() -> bool {
+    REPORTED.get()
+}
+
 /// Takes the sessions that the running session should wait for. Empty if it has only filled its own
 /// queue.
 #[must_use]

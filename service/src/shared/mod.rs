@@ -116,6 +116,28 @@ impl<Rsp, Ev> SessionShared<Rsp, Ev> {
         Ok(is_half_full)
     }
 
+    /// Puts the first of `responses` into the queue, as many as it has capacity for, if it takes
+    /// any. Returns whether the queue is half full then; `None` if it takes none.
+    pub(crate) fn try_enqueue_responses(&self, responses: &mut VecDeque<Rsp>, cost: Cost) -> Option<bool> {
+        let mut mailbox = self.mailbox.lock();
+        if !mailbox.send_state().takes_responses() {
+            return None;
+        }
+        let queue = &mut mailbox.queues().responses;
+        let mut is_half_full = false;
+        while queue.has_room(cost) {
+            let Some(response) = responses.pop_front() else { break };
+            is_half_full = queue.push(QueuedResponse::Response(response), cost);
+        }
+        let woken = mailbox.notify();
+        if !self.is_dirty() {
+            self.set_flags(&mailbox);
+        }
+        drop(mailbox);
+        wake(woken);
+        Some(is_half_full)
+    }
+
     /// Takes nothing more; what is queued is still sent.
     pub fn close(&self) {
         self.close_to(SendState::Closing, None);
