@@ -14,9 +14,9 @@
 //! 2. The session of the service is one run of [`serve`](serve::serve): it asks for requests as any
 //!    `#[session]` handler does, and keeps the calls in flight in a set beside that
 //!    ([`serve`]). A call that is ready at its first poll is answered at once. Others stay in the
-//!    set, up to [`RpcService::max_in_flight`]; a session with that many reads no further call.
-//!    When nothing is in flight and nothing has been received, the handler returns, and the session
-//!    is idle.
+//!    set, up to [`RpcService::max_in_flight`]. Calls that are read while that many are in flight
+//!    wait, up to as many again; then nothing is read. When nothing is in flight and nothing has
+//!    been received, the handler returns, and the session is idle.
 //! 3. Whatever ends a call removes it from the set, which drops the handler's future: its end, a
 //!    [`ClientMessage::Cancel`], its deadline, the end of the connection. The jobs that the future
 //!    waits for are cancelled by that.

@@ -19,8 +19,9 @@ pub trait RpcService:
     /// The calls that it handles.
     type Protocol: Protocol;
 
-    /// How many calls of one connection run at the same time. A session with that many reads no
-    /// further call until one ends.
+    /// How many calls of one connection run at the same time, at least one. Further calls wait
+    /// until one of them ends. As many again are read, so that a client can cancel a call; with
+    /// that many waiting, the connection is not read.
     fn max_in_flight(&self) -> usize {
         64
     }

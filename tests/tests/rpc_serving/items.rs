@@ -68,6 +68,25 @@ on_streams! {
         wait(|| service.interrupted.load(SeqCst) == 1).await;
     }
 
+    async fn c16_credit_is_read_while_max_in_flight_calls_are_in_flight(kind) {
+        let Fixture { service, mut client, .. } = Fixture::new(kind).await;
+        let (streams, items) = (service.max_in_flight(), 2 * INITIAL_CREDIT);
+        for id in 1..=streams as u64 {
+            client.call(id, TestCall::Ticks { count: items as u32 }).await;
+        }
+        client.call(5, echo("waits")).await;
+        let mut all = Vec::new();
+        for _ in 0..streams * INITIAL_CREDIT {
+            all.push(client.next().await);
+        }
+        for id in 1..=streams as u64 {
+            client.send(ClientMessage::Credit { id, items: INITIAL_CREDIT as u32 }).await;
+        }
+        all.extend(client.next_sorted(streams * INITIAL_CREDIT + streams + 1).await);
+        let count = |text: &str| all.iter().filter(|message| message.contains(text)).count();
+        assert_eq!([count("TicksItem"), count(": Ticks(())"), count("5: Echo")], [streams * items, streams, 1]);
+    }
+
     async fn c8_credit_for_an_unknown_call_does_nothing(kind) {
         let Fixture { mut client, .. } = Fixture::new(kind).await;
         client.send(ClientMessage::Credit { id: 9, items: 1 }).await;

@@ -174,6 +174,79 @@ on_streams! {
         service.until_running(0).await;
     }
 
+    async fn c4_as_many_calls_are_read_again_and_no_more(kind) {
+        let Fixture { service, mut client, .. } = Fixture::new(kind).await;
+        for id in 1..=8 {
+            client.call(id, TestCall::Hold {}).await;
+        }
+        service.until_running(service.max_in_flight()).await;
+        // It is read when one of the others has ended.
+        client.cancel(2).await;
+        service.release.add_permits(1);
+        assert_eq!(client.next().await, "1: Hold(())");
+        assert_eq!(client.next().await, "2: Cancelled");
+        service.release.add_permits(6);
+        assert_eq!(client.next_sorted(6).await.len(), 6);
+    }
+
+    async fn c16_a_cancel_is_read_while_max_in_flight_calls_are_in_flight(kind) {
+        let Fixture { service, mut client, .. } = Fixture::new(kind).await;
+        for id in 1..=4 {
+            client.call(id, TestCall::Hold {}).await;
+        }
+        client.call(5, echo("waits")).await;
+        service.until_running(service.max_in_flight()).await;
+        client.cancel(3).await;
+        assert_eq!(client.next().await, "3: Cancelled");
+        assert_eq!(client.next().await, r#"5: Echo("waits")"#);
+        service.until_running(3).await;
+    }
+
+    async fn c16_a_call_that_is_cancelled_while_it_waits_never_begins(kind) {
+        let Fixture { service, mut client, .. } = Fixture::new(kind).await;
+        for id in 1..=6 {
+            client.call(id, TestCall::Hold {}).await;
+        }
+        client.cancel(5).await;
+        assert_eq!(client.next().await, "5: Cancelled");
+        client.cancel(1).await;
+        assert_eq!(client.next().await, "1: Cancelled");
+        // In the slot of the first.
+        service.release.add_permits(4);
+        assert_eq!(client.next_sorted(4).await, ["2: Hold(())", "3: Hold(())", "4: Hold(())", "6: Hold(())"]);
+        assert_eq!(service.begun.load(SeqCst), 5);
+    }
+
+    async fn c16_a_call_whose_deadline_passes_while_it_waits_never_begins(kind) {
+        let Fixture { service, mut client, .. } = Fixture::new(kind).await;
+        for id in 1..=4 {
+            client.call(id, TestCall::Hold {}).await;
+        }
+        client.call_within(5, TestCall::Hold {}, Duration::from_millis(20)).await;
+        client.call_within(6, echo("in time"), LIMIT).await;
+        assert_eq!(client.next().await, "5: Deadline");
+        service.release.add_permits(4);
+        assert_eq!(client.next_sorted(5).await.pop().as_deref(), Some(r#"6: Echo("in time")"#));
+        assert_eq!(service.begun.load(SeqCst), 5);
+    }
+
+    async fn c16_calls_that_wait_at_a_stop_are_answered_with_closed(kind) {
+        let Fixture { service, mut client, handle, serving, .. } = Fixture::new(kind).await;
+        for id in 1..=6 {
+            client.call(id, TestCall::Hold {}).await;
+        }
+        client.cancel(1).await;
+        // So all of them were read, and the fifth has begun.
+        assert_eq!(client.next().await, "1: Cancelled");
+        handle.stop();
+        assert_eq!(client.next().await, "6: Closed");
+        assert_eq!(client.next().await, "closing after 6");
+        service.release.add_permits(4);
+        assert_eq!(client.next_sorted(4).await, ["2: Hold(())", "3: Hold(())", "4: Hold(())", "5: Hold(())"]);
+        assert_eq!(client.next().await, "end");
+        assert!(stopped(serving).await.is_clean());
+    }
+
     async fn c5_a_panic_is_answered_and_ends_only_its_call(kind) {
         let Fixture { service, mut client, .. } = Fixture::new(kind).await;
         client.call(1, TestCall::Hold {}).await;
