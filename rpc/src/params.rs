@@ -57,6 +57,7 @@ fn missing<'de, T: Deserialize<'de>, E: Error>(name: &'static str) -> Result<T, 
 macro_rules! tuples {
     ($($count:literal: $($T:ident $value:ident $i:tt),*;)*) => {$(
         impl<'de, $($T: Deserialize<'de>),*> Params<'de> for ($($T,)*) {
+            #[inline]
             fn deserialize<De: Deserializer<'de>>(
                 names: &'static [&'static str],
                 deserializer: De,
@@ -70,6 +71,7 @@ macro_rules! tuples {
                         write!(f, "{} parameters, by position or by name", $count)
                     }
 
+                    #[inline]
                     #[allow(unused_mut, unused_variables)]
                     fn visit_seq<Seq: SeqAccess<'de>>(self, mut seq: Seq) -> Result<Self::Value, Seq::Error> {
                         $(let $value: $T = match seq.next_element()? {

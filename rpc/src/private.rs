@@ -111,11 +111,13 @@ pub trait NotShareable<S>: Sized {
 impl<S> NotShareable<S> for Calls<S> {}
 
 /// Writes the parameters of a call as a tuple.
+#[inline]
 pub fn write_params<P: Serialize, S: Serializer>(params: P, serializer: S) -> Result<S::Ok, S::Error> {
     params.serialize(serializer)
 }
 
 /// Reads the parameters of a call.
+#[inline]
 pub fn read_params<'de, P: Params<'de>, D: Deserializer<'de>>(
     names: &'static [&'static str],
     deserializer: D,
@@ -124,11 +126,13 @@ pub fn read_params<'de, P: Params<'de>, D: Deserializer<'de>>(
 }
 
 /// Writes a value.
+#[inline]
 pub fn write<T: Serialize, S: Serializer>(value: T, serializer: S) -> Result<S::Ok, S::Error> {
     value.serialize(serializer)
 }
 
 /// Reads a value.
+#[inline]
 pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(deserializer)
 }

@@ -173,6 +173,7 @@ fn to_micros(time: Duration) -> u64 {
 }
 
 impl<P: Protocol> Serialize for ClientMessage<P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Call { id, time_left, call } => {
@@ -191,6 +192,7 @@ struct CallBody<'a, P> {
 }
 
 impl<P: Protocol> Serialize for CallBody<'_, P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_readable = serializer.is_human_readable();
         let mut tuple = serializer.serialize_tuple(3)?;
@@ -204,11 +206,13 @@ impl<P: Protocol> Serialize for CallBody<'_, P> {
 pub(crate) struct Params<'a, P>(pub(crate) &'a P);
 
 impl<P: Protocol> Serialize for Params<'_, P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize_params(serializer)
     }
 }
 
+#[inline]
 fn serialize_method<P: Protocol, T: SerializeTuple>(
     method: usize,
     is_readable: bool,
@@ -219,6 +223,7 @@ fn serialize_method<P: Protocol, T: SerializeTuple>(
 }
 
 impl<P: Protocol> Serialize for ServerMessage<P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Reply { id, reply } if P::is_error(reply) => {
@@ -235,6 +240,7 @@ impl<P: Protocol> Serialize for ServerMessage<P> {
 struct ReplyBody<'a, P: Protocol>(&'a P::Reply);
 
 impl<P: Protocol> Serialize for ReplyBody<'_, P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let is_readable = serializer.is_human_readable();
         let mut tuple = serializer.serialize_tuple(2)?;
@@ -247,12 +253,14 @@ impl<P: Protocol> Serialize for ReplyBody<'_, P> {
 pub(crate) struct Value<'a, P: Protocol>(pub(crate) &'a P::Reply);
 
 impl<P: Protocol> Serialize for Value<'_, P> {
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         P::serialize_reply(self.0, serializer)
     }
 }
 
 impl<'de, P: Protocol> Deserialize<'de> for ClientMessage<P> {
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Message<P>(PhantomData<P>);
 
@@ -263,6 +271,7 @@ impl<'de, P: Protocol> Deserialize<'de> for ClientMessage<P> {
                 f.write_str("a message of a client")
             }
 
+            #[inline]
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let (kind, id): (u8, u64) = (next(&mut seq)?, next(&mut seq)?);
                 match kind {
@@ -288,6 +297,7 @@ struct CallSeed<P> {
 impl<'de, P: Protocol> DeserializeSeed<'de> for CallSeed<P> {
     type Value = ClientMessage<P>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_tuple(3, self)
     }
@@ -300,6 +310,7 @@ impl<'de, P: Protocol> Visitor<'de> for CallSeed<P> {
         f.write_str("a method, the time that is left, and parameters")
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let id = self.id;
         let Some(method) = next_seed(&mut seq, MethodSeed::<P>(PhantomData))? else {
@@ -323,12 +334,14 @@ pub(crate) struct ParamsSeed<P>(pub(crate) usize, pub(crate) PhantomData<P>);
 impl<'de, P: Protocol> DeserializeSeed<'de> for ParamsSeed<P> {
     type Value = P;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<P, D::Error> {
         P::deserialize_params(self.0, deserializer)
     }
 }
 
 impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Message<P>(PhantomData<P>);
 
@@ -339,6 +352,7 @@ impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
                 f.write_str("a message of a server")
             }
 
+            #[inline]
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let (kind, id): (u8, u64) = (next(&mut seq)?, next(&mut seq)?);
                 let message = match kind {
@@ -370,6 +384,7 @@ struct ReplySeed<P> {
 impl<'de, P: Protocol> DeserializeSeed<'de> for ReplySeed<P> {
     type Value = P::Reply;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<P::Reply, D::Error> {
         deserializer.deserialize_tuple(2, self)
     }
@@ -382,6 +397,7 @@ impl<'de, P: Protocol> Visitor<'de> for ReplySeed<P> {
         f.write_str("a method and what it has returned")
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<P::Reply, A::Error> {
         let Some(method) = next_seed(&mut seq, MethodSeed::<P>(PhantomData))? else {
             return Err(A::Error::custom("a reply of an unknown method"));
@@ -399,6 +415,7 @@ pub(crate) struct ValueSeed<P> {
 impl<'de, P: Protocol> DeserializeSeed<'de> for ValueSeed<P> {
     type Value = P::Reply;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<P::Reply, D::Error> {
         match self.kind {
             ITEM => P::deserialize_item(self.method, deserializer),
@@ -407,10 +424,12 @@ impl<'de, P: Protocol> DeserializeSeed<'de> for ValueSeed<P> {
     }
 }
 
+#[inline]
 fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(seq: &mut A) -> Result<T, A::Error> {
     next_seed(seq, PhantomData)
 }
 
+#[inline]
 fn next_seed<'de, T: DeserializeSeed<'de>, A: SeqAccess<'de>>(
     seq: &mut A,
     seed: T,
@@ -424,6 +443,7 @@ struct MethodSeed<P>(PhantomData<P>);
 impl<'de, P: Protocol> DeserializeSeed<'de> for MethodSeed<P> {
     type Value = Option<usize>;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         match deserializer.is_human_readable() {
             true => deserializer.deserialize_str(self),
@@ -439,10 +459,12 @@ impl<P: Protocol> Visitor<'_> for MethodSeed<P> {
         f.write_str("the name or number of a method")
     }
 
+    #[inline]
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
         Ok(P::METHODS.iter().position(|method| method.name == name))
     }
 
+    #[inline]
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(P::METHODS.iter().position(|method| u64::from(method.number) == number))
     }

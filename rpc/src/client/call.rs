@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::cell::{CallCell, Outcome};
 use super::error::CallError;
-use super::queue::{now, with_limit};
+use super::queue::with_limit;
 use super::shared::Shared;
 use crate::failure::Failure;
 use crate::protocol::Protocol;
@@ -81,9 +81,6 @@ impl<P: Protocol> CallState<P> {
                 return Poll::Ready(Ok(cell));
             }
         };
-        if deadline.is_some_and(|at| at <= now()) {
-            return Poll::Ready(Err(Failure::Deadline));
-        }
         match shared.push(call, deadline, cx.waker().clone()) {
             Ok(cell) => {
                 *self = Self::Waiting(cell);

@@ -42,8 +42,12 @@ pub struct CallQueue<P: Protocol> {
     /// Wakes the task at the earliest deadline, which `alarm_at` is. The allocation is used again.
     alarm: Pin<Box<Option<Sleep>>>,
     alarm_at: Option<Instant>,
+    /// The time of this poll of the task, if it was needed.
+    now: Option<Instant>,
     /// The cells of calls that have ended, until their callers have taken the outcome.
     ended: VecDeque<Arc<CallCell<P>>>,
+    /// How many callers were woken since calls were last sent: each may make another call.
+    woken_callers: usize,
     /// Whether the server has sent a message since the last [`take_received`](Self::take_received).
     has_received: bool,
     /// Whether the server stops, and begins no more calls of this connection.
@@ -78,7 +82,9 @@ impl<P: Protocol> CallQueue<P> {
             max_in_flight: 0,
             alarm: Box::pin(None),
             alarm_at: None,
+            now: None,
             ended: VecDeque::new(),
+            woken_callers: 0,
             has_received: false,
             is_refused: false,
         }
@@ -147,6 +153,7 @@ impl<P: Protocol> CallQueue<P> {
         match self.in_flight.remove(id) {
             Some(call) => {
                 call.cell.end(outcome);
+                self.woken_callers += 1;
                 if self.ended.len() < MAX_SPARE {
                     self.ended.push_back(call.cell);
                 }
@@ -201,12 +208,17 @@ impl<P: Protocol> CallQueue<P> {
     /// there are callers. The task is woken when they leave more, and at the next deadline.
     pub(super) fn poll_callers(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(shared) = self.shared.upgrade() else { return false };
+        self.now = None;
         let mut state = shared.lock();
         self.max_in_flight = state.max_in_flight;
         self.cancelled.append(&mut state.cancelled);
         self.credits.append(&mut state.credits);
-        if self.batch.is_empty() && self.in_flight.len() < self.max_in_flight {
-            std::mem::swap(&mut self.batch, &mut state.queue);
+        if self.in_flight.len() + self.batch.len() < self.max_in_flight {
+            if self.batch.is_empty() {
+                std::mem::swap(&mut self.batch, &mut state.queue);
+            } else {
+                self.batch.append(&mut state.queue);
+            }
         }
         while state.spare.len() < MAX_SPARE {
             // The caller has dropped its reference, so the cell is free.
@@ -229,6 +241,12 @@ impl<P: Protocol> CallQueue<P> {
         drop(state);
         self.poll_alarm(cx);
         true
+    }
+
+    /// Returns whether callers that were woken may be about to make more calls than are to be sent
+    /// now. Then the task should yield once.
+    pub(super) fn may_get_more(&mut self) -> bool {
+        !self.batch.is_empty() && self.batch.len() < take(&mut self.woken_callers)
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) {
@@ -298,7 +316,8 @@ impl<P: Protocol> CallQueue<P> {
         }
         while self.in_flight.len() < self.max_in_flight && !self.is_refused {
             let Queued { cell, deadline } = self.batch.pop_front()?;
-            let time_left = deadline.map(|at| at.saturating_duration_since(now()));
+            let time_left =
+                deadline.map(|at| at.saturating_duration_since(*self.now.get_or_insert_with(now)));
             if time_left.is_some_and(|time| time.is_zero()) {
                 cell.end(Err(Failure::Deadline));
                 continue;

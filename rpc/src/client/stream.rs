@@ -93,6 +93,12 @@ impl<C> Connection<C> {
                     return Poll::Ready(Ok(End::Unused));
                 }
                 has_callers_polled = true;
+                // An executor may poll this task before all callers that it has woken. Otherwise
+                // each call would be a write of its own.
+                if queue.may_get_more() {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
             let has_more = self.encode(queue);
             if self.needs_flush && self.frames.poll_flush(io, cx)?.is_ready() {

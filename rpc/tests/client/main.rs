@@ -92,6 +92,42 @@ async fn calls_made_together_are_sent_in_one_write() {
     in_time(served).await.unwrap();
 }
 
+// On one thread, where a task that is woken by a caller is polled before the other callers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_next_calls_of_tasks_that_are_woken_together_share_a_write() {
+    const TASKS: usize = 16;
+    const CALLS: usize = 50;
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let client =
+        EchoClient(RpcClient::from_stream(CountWrites { io: near, writes: Arc::clone(&writes) }, codec()));
+    let mut peer = Peer::new(far);
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for _ in 0..CALLS {
+                    client.echo("text").await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut first_writes = 0;
+    for call in 0..CALLS {
+        let mut ids = Vec::new();
+        while ids.len() < TASKS {
+            ids.push(peer.next_echo().await.0);
+        }
+        if call == 0 {
+            // Nothing has woken these callers together.
+            first_writes = writes.load(Ordering::SeqCst);
+        }
+        peer.reply_together(ids, "text").await;
+    }
+    in_time(join_all(tasks)).await.into_iter().for_each(Result::unwrap);
+    assert_eq!(writes.load(Ordering::SeqCst) - first_writes, CALLS - 1);
+}
+
 #[tokio::test]
 async fn c11_calls_over_the_limit_wait_in_their_order() {
     for kind in KINDS {

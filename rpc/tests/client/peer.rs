@@ -88,6 +88,15 @@ impl Peer {
         in_time(self.0.send(message)).await.expect("sent");
     }
 
+    /// Answers calls of `echo` in one write.
+    pub(crate) async fn reply_together(&mut self, ids: Vec<u64>, text: &str) {
+        for id in ids {
+            let reply = EchoReply::Echo(text.to_owned());
+            in_time(self.0.feed(ServerMessage::Reply { id, reply })).await.expect("fed");
+        }
+        in_time(self.0.flush()).await.expect("sent");
+    }
+
     pub(crate) async fn reply(&mut self, id: u64, text: impl Into<String>) {
         self.send(ServerMessage::Reply { id, reply: EchoReply::Echo(text.into()) }).await;
     }
