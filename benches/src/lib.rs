@@ -102,6 +102,10 @@ fn as_helper(arguments: &[String]) -> Option<ExitCode> {
         echo::load::WORD => echo::load::client(rest),
         idle::SERVER => idle::server(rest),
         idle::HOLDER => idle::holder(rest),
+        #[cfg(feature = "peers")]
+        rpc::count::SERVER => rpc::count::server(rest),
+        #[cfg(feature = "peers")]
+        rpc::count::CLIENT => rpc::count::client(rest),
         #[cfg(feature = "nats")]
         nats::node::WORD => nats::node::run(rest),
         _ => return None,

@@ -3,10 +3,14 @@
 //!
 //! A call has 64 bytes of text, and a deadline of ten seconds. `echo` returns the text; `hash`
 //! offloads a no-op of some hundred nanoseconds to a thread. The servers run on one loop of one
-//! thread, and the clients on another, on the other core.
+//! thread, and the clients on another, on the other core. The threads for blocking work are on the
+//! core of the servers: one of ours, and as many as tokio starts for the peers, which use
+//! `spawn_blocking`. Raw bytes, which nobody parses, show what the connections allow.
 
+pub(crate) mod count;
 mod jsonrpsee;
 mod ours;
+mod raw;
 mod tarpc;
 
 use std::future::Future;
@@ -97,6 +101,7 @@ struct Addrs {
     tarpc_bincode: SocketAddr,
     tarpc_json: SocketAddr,
     jsonrpsee: SocketAddr,
+    raw: SocketAddr,
 }
 
 impl Addrs {
@@ -107,6 +112,7 @@ impl Addrs {
             tarpc_bincode: tarpc::bincode(),
             tarpc_json: tarpc::json(),
             jsonrpsee: jsonrpsee::start(),
+            raw: raw::start(),
         }
     }
 }
@@ -120,22 +126,29 @@ struct Case {
 
 fn compare(plan: &Plan, table: &mut Table, addrs: &Addrs, case: Case) {
     let time = Duration::from_millis(plan.size(200).max(20) as u64);
-    let contestants = vec![
+    let mut contestants = vec![
         contestant::<ours::Postcard>("ours, Postcard", addrs.ours_postcard, case, time),
         contestant::<tarpc::Bincode>("tarpc, Bincode", addrs.tarpc_bincode, case, time),
         contestant::<ours::Json>("ours, JSON", addrs.ours_json, case, time),
         contestant::<tarpc::Json>("tarpc, JSON", addrs.tarpc_json, case, time),
         contestant::<jsonrpsee::Client>("jsonrpsee, WebSocket", addrs.jsonrpsee, case, time),
     ];
-    let shown = interleave(plan, contestants);
     let Case { method, connections, in_flight } = case;
-    let [postcard, bincode, json, tarpc_json, jsonrpsee] = &shown[..] else { return };
+    if method == Method::Echo {
+        contestants.push(raw::contestant(addrs.raw, case, time));
+    }
+    let shown = interleave(plan, contestants);
+    let [postcard, bincode, json, tarpc_json, jsonrpsee, raw @ ..] = &shown[..] else { return };
     for (ours, peer, format, goal) in
         [(postcard, bincode, "compact", 2.5), (json, tarpc_json, "JSON", 2.5), (json, jsonrpsee, "JSON", 3.0)]
     {
         let case = format!("{}, {format}, {connections} connections, {in_flight} in flight", method.name());
         let goal = (method == Method::Echo).then_some(Goal::AtLeast(goal));
         table.add(&Row::compare(BENCH, case, "k/s", (ours, peer), 0).goal(goal));
+    }
+    if let [raw] = raw {
+        let case = format!("echo, compact, {connections} connections, {in_flight} in flight");
+        table.add(&Row::compare(BENCH, case, "k/s", (postcard, raw), 0));
     }
 }
 
