@@ -5,6 +5,7 @@ use crate::{Description, Method, Target};
 /// A JSON value.
 enum Value {
     Text(String),
+    Number(u32),
     Flag(bool),
     Null,
     List(Vec<Value>),
@@ -67,12 +68,19 @@ fn method(method: &Method<'_>) -> Value {
         ("idle", method.idle),
         ("max_duration", method.max_duration),
         ("responses", method.responses),
+        ("wire_name", method.wire_name),
     ];
-    let lists =
-        [("states", method.states), ("data", method.data), ("next", method.next), ("calls", method.calls)];
+    let lists = [
+        ("params", method.params),
+        ("states", method.states),
+        ("data", method.data),
+        ("next", method.next),
+        ("calls", method.calls),
+    ];
     let flags = [("start", method.start), ("events_only", method.events_only), ("dynamic", method.dynamic)];
     fields.extend(texts_of.into_iter().filter_map(|(key, value)| Some((key, text(value?)))));
     fields.extend(flags.into_iter().filter(|(_, set)| *set).map(|(key, set)| (key, Value::Flag(set))));
+    fields.extend(method.wire_number.map(|number| ("wire_number", Value::Number(number))));
     let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
     fields.extend(lists.map(|(key, list)| (key, texts(list))));
     Value::Object(fields)
@@ -91,6 +99,7 @@ impl Value {
     fn write(&self, depth: usize, out: &mut String) {
         match self {
             Value::Text(text) => string(text, out),
+            Value::Number(number) => *out += &number.to_string(),
             Value::Flag(set) => *out += if *set { "true" } else { "false" },
             Value::Null => *out += "null",
             Value::List(items) if items.iter().all(|item| matches!(item, Value::Text(_))) => {

@@ -47,6 +47,8 @@ pub enum Kind {
     PerSession,
     /// Any number of `#[state]`s.
     PerState,
+    /// Any number of `#[rpc]` methods.
+    PerCall,
     /// No handlers.
     NoHandler,
 }
@@ -83,6 +85,7 @@ impl<'a> Description<'a> {
             () if has(Role::OnState) => Kind::PerState,
             () if has(Role::OnRequest) => Kind::PerRequest,
             () if has(Role::OnSession) => Kind::PerSession,
+            () if self.rpc_methods().next().is_some() => Kind::PerCall,
             () => Kind::NoHandler,
         }
     }
@@ -90,6 +93,12 @@ impl<'a> Description<'a> {
     /// The `#[state]` methods. `closed` has none.
     pub fn states(&self) -> impl Iterator<Item = &'a Method<'a>> + use<'a> {
         self.methods.iter().filter(|method| method.role == Role::OnState)
+    }
+
+    /// The `#[rpc]` methods, which are [`Role::OnCall`], or [`Role::RunsOnPool`] if they are
+    /// `#[blocking]` too.
+    pub fn rpc_methods(&self) -> impl Iterator<Item = &'a Method<'a>> + use<'a> {
+        self.methods.iter().filter(|method| method.wire_number.is_some())
     }
 
     /// `#[on(..)]`, `#[before]` and `#[after]`.

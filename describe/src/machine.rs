@@ -86,7 +86,7 @@ impl<'a> Description<'a> {
                 self.single_state(Role::OnRequest, |name| (Target::Named(name), Trigger::ByRequest))
             }
             Kind::PerSession => self.single_state(Role::OnSession, |_| (Target::Closed, Trigger::Returned)),
-            Kind::NoHandler => Vec::new(),
+            Kind::PerCall | Kind::NoHandler => Vec::new(),
         }
     }
 

@@ -38,6 +38,12 @@ pub struct Method<'a> {
     pub start_deadline: Option<&'a str>,
     /// The value of `lane` of a blocking method.
     pub lane: Option<&'a str>,
+    /// The name on the wire of an `#[rpc]` method, in text formats.
+    pub wire_name: Option<&'a str>,
+    /// The number on the wire of an `#[rpc]` method, in compact formats.
+    pub wire_number: Option<u32>,
+    /// The parameters of the calls of an `#[rpc]` method: `width: u32`.
+    pub params: &'a [&'a str],
     /// The methods that the body calls as `self.name(..)`. `blocking_name` is a body that runs on
     /// the same thread.
     pub calls: &'a [&'a str],
@@ -159,6 +165,13 @@ impl<'a> Method<'a> {
         (self.role == Role::RunsOnPool).then(|| self.pool.unwrap_or(SHARED))
     }
 
+    /// What clients call it and what they send: `name images/count`, `number 7`, `width: u32`.
+    pub(crate) fn call_parts(&self) -> impl Iterator<Item = String> {
+        let name = self.wire_name.filter(|name| *name != self.name).map(|name| format!("name {name}"));
+        let number = self.wire_number.map(|number| format!("number {number}"));
+        name.into_iter().chain(number).chain(self.params.iter().map(ToString::to_string))
+    }
+
     /// The options of the handler, such as `idle 30s`.
     pub(crate) fn handler_options(&self) -> impl Iterator<Item = String> {
         let events_only = self.events_only.then(|| "events only".to_owned());
@@ -208,6 +221,9 @@ impl<'a> Method<'a> {
             deadline: None,
             start_deadline: None,
             lane: None,
+            wire_name: None,
+            wire_number: None,
+            params: &[],
             calls: &[],
         }
     }
@@ -293,6 +309,12 @@ impl<'a> Method<'a> {
     #[must_use]
     pub const fn lane(mut self, key: &'a str) -> Self {
         self.lane = Some(key);
+        self
+    }
+
+    #[must_use]
+    pub const fn call(mut self, name: &'a str, number: u32, params: &'a [&'a str]) -> Self {
+        (self.wire_name, self.wire_number, self.params) = (Some(name), Some(number), params);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Prints a description as plain text, for a terminal.
 
-use crate::{Crossing, Description, Method, Target};
+use crate::{Crossing, Description, Method, Role, Target};
 use std::fmt::{self, Display, Formatter};
 
 /// The service, and its methods with their options, calls and next states.
@@ -13,6 +13,9 @@ impl Display for Description<'_> {
         let width = self.methods.iter().map(|method| method.name.len()).max().unwrap_or(0);
         for method in self.methods {
             write!(f, "\n  {:width$}  {}", method.name, method.role.name())?;
+            if method.role == Role::RunsOnPool && method.wire_number.is_some() {
+                f.write_str(" rpc")?;
+            }
             about(method, f)?;
             if !method.doc.is_empty() {
                 write!(f, ": {}", method.doc)?;
@@ -47,6 +50,7 @@ fn about(method: &Method<'_>, f: &mut Formatter<'_>) -> fmt::Result {
         .into_iter()
         .chain(states)
         .chain(data)
+        .chain(method.call_parts())
         .chain(pool)
         .chain(method.handler_options())
         .chain(method.options())

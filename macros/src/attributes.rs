@@ -20,6 +20,8 @@ pub(crate) enum AttrKind {
     StateEnum,
     /// `#[service(rpc(..))]`: the same.
     RpcTypes,
+    /// `#[rpc]` on a trait.
+    RpcTrait,
 }
 
 /// An option of an attribute, with an example of it for messages.
@@ -85,6 +87,8 @@ const RPC_TYPES: &[OptionName] = &[
     option("derive", "derive(Clone, Debug)"),
     option("half_close", "half_close = answer"),
 ];
+const RPC_TRAIT: &[OptionName] =
+    &[option("derive", "derive(Clone, Debug)"), option("crate", "crate = path::to::portcullis")];
 
 /// Names of options in other frameworks, which are suggested as misspellings.
 const SYNONYMS: &[(AttrKind, &str, &[&str])] = &[
@@ -135,6 +139,7 @@ impl AttrKind {
             AttrKind::Rpc => "rpc",
             AttrKind::StateEnum => "service(state(..))",
             AttrKind::RpcTypes => "service(rpc(..))",
+            AttrKind::RpcTrait => "rpc",
         }
     }
 
@@ -149,6 +154,7 @@ impl AttrKind {
             AttrKind::StateEnum => STATE_ENUM,
             AttrKind::Rpc => RPC,
             AttrKind::RpcTypes => RPC_TYPES,
+            AttrKind::RpcTrait => RPC_TRAIT,
             AttrKind::Event | AttrKind::Before | AttrKind::After => &[],
         }
     }

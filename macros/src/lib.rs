@@ -50,7 +50,7 @@ pub fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 // `#[service]` reads and removes the attributes of its methods. One of these is called if it is not
-// in such a block, which is an error.
+// in such a block, which is an error, except for `#[rpc]` on a trait.
 
 #[doc = include_str!("../docs/request.md")]
 #[proc_macro_attribute]
@@ -96,6 +96,6 @@ pub fn on(_options: TokenStream, item: TokenStream) -> TokenStream {
 
 #[doc = include_str!("../docs/rpc.md")]
 #[proc_macro_attribute]
-pub fn rpc(_options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::misplaced_attr(AttrKind::Rpc, item.into()).into()
+pub fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
+    pipeline::rpc(options.into(), item.into()).into()
 }

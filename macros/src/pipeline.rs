@@ -3,10 +3,12 @@
 //! `compile_error!`s after the expansion.
 
 use crate::{
+    attributes::AttrKind,
     check, expand, lint,
-    model::{Method, Placement, Service},
+    model::{CallTrait, Method, Placement, Service},
     parse::{self, Target},
     report::ErrorSink,
+    tokens::is_ident,
 };
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -51,6 +53,24 @@ pub(crate) fn blocking(options: TokenStream, item: TokenStream) -> TokenStream {
         Ok(functions) => functions.into_iter().map(one).collect(),
         Err(_) => expand::not_a_function(item, &sink),
     };
+    let mistakes = sink.into_compile_errors();
+    quote!(#item #mistakes)
+}
+
+/// `#[rpc(options)] item`, outside of a `#[service]` block.
+pub(crate) fn rpc(options: TokenStream, item: TokenStream) -> TokenStream {
+    let sink = ErrorSink::root();
+    let options = parse::options(options, &sink);
+    let Some(written) = parse::rpc_trait(options, item.clone(), &sink) else {
+        let is_trait = item.clone().into_iter().any(|tree| is_ident(Some(&tree), "trait"));
+        return match is_trait {
+            true => item, // The compiler has reported it.
+            false => expand::misplaced_attr(AttrKind::Rpc, item),
+        };
+    };
+    let written = CallTrait::new(written);
+    check::rpc_trait(&written);
+    let item = expand::rpc_trait(&written);
     let mistakes = sink.into_compile_errors();
     quote!(#item #mistakes)
 }

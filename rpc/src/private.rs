@@ -3,6 +3,7 @@
 //! A bound that a type of the user's lacks is one error, at the type: [`is_sendable`] and
 //! [`is_shareable`] check it there, and the rest of the expansion compiles without it.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::future::{Future, Pending, pending};
 use std::marker::PhantomData;
@@ -11,10 +12,12 @@ use std::sync::Arc;
 use portcullis_service::{Reason, Session, SessionError};
 use serde::de::{DeserializeOwned, Error};
 
+pub use futures_util::stream::Stream;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::params::Params;
+use crate::protocol::{Method, Protocol};
 pub use crate::serve::serve;
 use crate::service::RpcService;
 use crate::wire::{ClientMessage, ServerMessage};
@@ -166,3 +169,95 @@ impl<'de> Deserialize<'de> for Unknown {
 
 /// The parameters of a method that has none: an empty tuple, which `()` is not in every format.
 pub const NO_PARAMS: [(); 0] = [];
+
+/// A trait under `#[rpc]`, as the type `dyn Images`. `#[service(rpc = images::Images)]` has only
+/// the path of the trait, and finds the calls through this impl.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` isn't a trait of calls",
+    label = "has no `#[rpc]` on it",
+    note = "write `#[rpc]` on the trait"
+)]
+pub trait CallTrait {
+    type Call: Protocol;
+
+    /// The names of the methods in the trait, in the order of [`Protocol::METHODS`].
+    const NAMES: &'static [&'static str];
+}
+
+/// The method at a position of [`Protocol::METHODS`]: its parameters by position, because a service
+/// may name them otherwise.
+pub trait CallOf<const POSITION: usize>: Protocol {
+    type Params: 'static;
+    type Output: 'static;
+    type Item: 'static;
+
+    /// Returns `None` for a call of another method.
+    fn params(self) -> Option<Self::Params>;
+
+    fn reply(output: Self::Output) -> Self::Reply;
+
+    fn item(item: Self::Item) -> Self::Reply;
+}
+
+/// The position of a method, or that of the first one if the trait has no method of this name,
+/// which the compiler reports at the implementation of the trait.
+pub const fn position<T: CallTrait + ?Sized>(name: &str) -> usize {
+    let mut position = 0;
+    while position < T::NAMES.len() {
+        if is_same(T::NAMES[position], name) {
+            return position;
+        }
+        position += 1;
+    }
+    0
+}
+
+/// The method at the [`position`] of this name.
+pub const fn method<T: CallTrait + ?Sized>(name: &str) -> Method {
+    <T::Call as Protocol>::METHODS[position::<T>(name)]
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < one.len() {
+        if one[i] != other[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Takes the parameters out of a call, as the types that the service has written.
+pub fn params<const POSITION: usize, P: CallOf<POSITION>, T: 'static>(call: P) -> T {
+    match call.params() {
+        Some(params) => same(params),
+        None => unreachable!("the method was compared"),
+    }
+}
+
+/// Makes a reply of what a method of the service has returned.
+pub fn reply<const POSITION: usize, P: CallOf<POSITION>, T: 'static>(output: T) -> P::Reply {
+    P::reply(same(output))
+}
+
+/// Makes a reply of an item that a method of the service has sent.
+pub fn item<const POSITION: usize, P: CallOf<POSITION>, T: 'static>(item: T) -> P::Reply {
+    P::item(same(item))
+}
+
+/// The value as another name of its type.
+///
+/// The types are the same in a program that compiles: a signature that differs from that of the
+/// trait is one error, at the signature. The compiler removes the comparison.
+fn same<T: 'static, U: 'static>(value: T) -> U {
+    let mut value = Some(value);
+    match (&mut value as &mut dyn Any).downcast_mut::<Option<U>>().and_then(Option::take) {
+        Some(value) => value,
+        None => unreachable!("the signature is that of the trait"),
+    }
+}

@@ -8,6 +8,7 @@ pub mod book;
 #[cfg(unix)]
 pub mod foreign;
 pub mod pki;
+pub mod rpc_api;
 pub mod served;
 #[cfg(unix)]
 pub mod streams;

@@ -16,13 +16,14 @@ mistakes of a block are reported in one compile, and none of them causes a secon
 ";
 
 /// The areas with their titles, in the order of the page.
-const AREAS: [(&str, &str); 17] = [
+const AREAS: [(&str, &str); 18] = [
     ("blocking", "`#[blocking]`"),
     ("crossing", "Calls between event loop and threads"),
     ("handlers", "`#[request]` and `#[session]`"),
     ("state", "`#[state]`"),
     ("event", "`#[event]` and `#[on(timeout)]`"),
     ("rpc", "`#[rpc]`"),
+    ("rpc_trait", "`#[rpc]` on a trait, and its services"),
     ("interceptor", "`#[before]` and `#[after]`"),
     ("hooks", "`#[on(..)]`"),
     ("receiver", "`self`"),

@@ -12,9 +12,11 @@ mod hook;
 mod interceptor;
 mod machine;
 mod rpc;
+mod rpc_trait;
 
 pub(crate) use block::is_offload;
 pub(crate) use machine::{is_elsewhere, no_first_data};
+pub(crate) use rpc_trait::check as rpc_trait;
 
 use crate::model::{Method, Placement, Role, Service};
 

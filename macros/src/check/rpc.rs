@@ -3,7 +3,8 @@
 use super::function;
 use crate::{
     model::{
-        Method, Param, Role, Rpc, Service, Shape, Side, is_concrete, no_variant, owned_form, params, variant,
+        Method, Param, Role, Rpc, RpcTypes, Service, Shape, Side, is_concrete, no_variant, owned_form,
+        params, variant,
     },
     parse::HookEvent,
     tokens::to_text,
@@ -28,15 +29,27 @@ pub(super) fn check(method: &Method, rpc: &Rpc) {
         unmatched(method, param);
     }
     parameters(method, rpc, is_async);
-    if let Some(output) = method.function.output().filter(|_| is_async) {
-        if matches!(output, Type::Never(_)) {
-            method
-                .sink
-                .error(output, "an `#[rpc]` method can't return `!`, which can't be sent: write the type");
-        } else {
-            function::owned(method, output, "the result", "it is sent to the client");
-        }
+    if is_async {
+        result(method);
     }
+    match rpc.is_of_trait {
+        true => options_of_trait(method, rpc),
+        false => name(method, rpc),
+    }
+}
+
+/// Rejects a result that can't be sent.
+pub(super) fn result(method: &Method) {
+    let Some(output) = method.function.output() else { return };
+    if matches!(output, Type::Never(_)) {
+        method.sink.error(output, "an `#[rpc]` method can't return `!`, which can't be sent: write the type");
+    } else {
+        function::owned(method, output, "the result", "it is sent to the client");
+    }
+}
+
+/// Rejects an empty name.
+pub(super) fn name(method: &Method, rpc: &Rpc) {
     if let (Some(span), true) = (rpc.name_span, rpc.name.is_empty()) {
         method
             .sink
@@ -44,8 +57,20 @@ pub(super) fn check(method: &Method, rpc: &Rpc) {
     }
 }
 
+/// Rejects `name` and `number` in a service that implements a trait.
+fn options_of_trait(method: &Method, rpc: &Rpc) {
+    let number = rpc.number_key.as_ref().map(|key| ("number", key.span()));
+    let option = rpc.name_span.map(|span| ("name", span)).into_iter().chain(number).next();
+    if let Some((option, span)) = option {
+        let message = format!(
+            "the trait has the names and numbers on the wire: move `{option}` to `#[rpc({option} = ..)]` on the method of the trait"
+        );
+        method.sink.push(syn::Error::new(span, message));
+    }
+}
+
 /// Rejects type parameters, also of jobs, which may have some otherwise.
-fn not_generic(method: &Method) {
+pub(super) fn not_generic(method: &Method) {
     let params = &method.function.sig.generics.params;
     if params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_))) {
         let message = "an `#[rpc]` method can't be generic, because the service can't know which type a client sends: use concrete types";
@@ -103,11 +128,15 @@ fn by_value(param: &Param) -> String {
     )
 }
 
-fn parameters(method: &Method, rpc: &Rpc, is_async: bool) {
+/// Checks the parameters of the call: their types, names and number.
+pub(super) fn parameters(method: &Method, rpc: &Rpc, is_async: bool) {
     let mut names: Vec<String> = Vec::new();
     for param in &rpc.params {
         if is_async {
             function::owned(method, &param.written.ty, "this parameter", "it comes from the client");
+        }
+        if rpc.is_of_trait {
+            continue; // the names on the wire are those of the trait
         }
         let Some(name) = Rpc::param_name(param) else {
             let message = format!(
@@ -148,16 +177,21 @@ pub(super) fn service(service: &Service) {
     }
     beside_others(service, first);
     hooks(service);
-    names(service);
-    numbers(service);
+    match &service.rpc_trait {
+        Some(_) => types_of_trait(service),
+        None => {
+            names(service.rpc_methods());
+            numbers(service.rpc_methods());
+            names_of_types(service);
+        }
+    }
     types(service);
     references(service);
     interceptors(service);
 }
 
 fn without_methods(service: &Service) {
-    for key in &service.rpc_keys {
-        let option = if key == "rpc" { "rpc(..)" } else { "max_in_flight" };
+    for (key, option) in &service.rpc_keys {
         let message = format!(
             "`{option}` applies to `#[rpc]` methods, but this block has none: remove it, or write `#[rpc]` on the methods that clients \
              call"
@@ -203,11 +237,39 @@ fn hooks(service: &Service) {
     }
 }
 
+/// Rejects options of the generated types, which are those of the trait.
+fn types_of_trait(service: &Service) {
+    let Some(RpcTypes { name, vis, derive, .. }) = &service.rpc else { return };
+    let option = match () {
+        () if name.is_some() => "name",
+        () if vis.is_some() => "vis",
+        () if !derive.is_empty() => "derive",
+        () => return,
+    };
+    if let Some((key, _)) = service.rpc_keys.iter().find(|(_, option)| *option == "rpc(..)") {
+        let message = format!(
+            "the types of the calls are generated with the trait, so `{option}` has no effect here: remove it"
+        );
+        service.sink.error(key, message);
+    }
+}
+
+/// Rejects a name for the generated types that makes one of them the type of the service.
+fn names_of_types(service: &Service) {
+    let Some(name) = service.rpc.as_ref().and_then(|types| types.name.as_ref()) else { return };
+    if let Some(ident) = service.generated_twice() {
+        let message = format!(
+            "`name = {name}` makes a type `{ident}`, which is the name of the service: choose another name"
+        );
+        service.sink.error(name, message);
+    }
+}
+
 /// Checks that the names of the methods make variants and methods of the client, and differ on the
 /// wire.
-fn names(service: &Service) {
+pub(super) fn names<'a>(methods: impl Iterator<Item = (&'a Method, &'a Rpc)>) {
     let mut known: Vec<(Ident, &Method, &Rpc)> = Vec::new();
-    for (method, rpc) in service.rpc_methods() {
+    for (method, rpc) in methods {
         let ident = &method.function.sig.ident;
         let name = ident.unraw().to_string();
         if let Some(pascal) = no_variant(ident) {
@@ -253,12 +315,29 @@ fn names(service: &Service) {
         }
         known.push((variant, method, rpc));
     }
+    items(&known);
+}
+
+/// Checks that the variant `SearchItem` of the items of `search` is not that of another method.
+fn items(methods: &[(Ident, &Method, &Rpc)]) {
+    for (sender, of_items, _) in methods.iter().filter(|(_, _, rpc)| rpc.sender.is_some()) {
+        let same = methods.iter().find(|(variant, method, _)| {
+            *variant == format!("{sender}Item") && !(of_items.is_conditional() && method.is_conditional())
+        });
+        if let Some((variant, method, _)) = same {
+            let message = format!(
+                "the items of `{}` already have the variant `{variant}` of the replies: rename this method",
+                of_items.function.sig.ident
+            );
+            method.sink.error(&method.function.sig.ident, message);
+        }
+    }
 }
 
 /// Checks that the numbers differ, which may also be the hashes of two names.
-fn numbers(service: &Service) {
+pub(super) fn numbers<'a>(methods: impl Iterator<Item = (&'a Method, &'a Rpc)>) {
     let mut known: Vec<(&Method, &Rpc)> = Vec::new();
-    for (method, rpc) in service.rpc_methods() {
+    for (method, rpc) in methods {
         let same = known.iter().find(|(first, known)| {
             known.number == rpc.number
                 && known.name != rpc.name

@@ -15,7 +15,7 @@
 
 use crate::{
     lint,
-    model::{Function, Method, Role, Service, summary},
+    model::{CallTrait, Function, Method, Role, Service, summary},
     parse::{inner_meta, with_inner_meta},
     tokens::mentions,
 };
@@ -122,11 +122,18 @@ fn expected(attr: &Attribute, meta: &Meta, side: Side) -> TokenStream {
 /// that its methods allow, because the item repeats their types. The compiler reports on the types
 /// at the methods.
 pub(super) fn of_block(service: &Service) -> TokenStream {
-    let head = &service.head.attrs;
+    let role = |method: &&Method| !matches!(method.role, Role::Plain | Role::Helper | Role::Blocking(_));
+    of_items(&service.head.attrs, service.methods().filter(role))
+}
+
+/// As [`of_block`], of the items beside a trait of calls.
+pub(super) fn of_trait(written: &CallTrait) -> TokenStream {
+    of_items(&written.head.attrs, written.calls().map(|(method, _)| method))
+}
+
+fn of_items<'a>(head: &[Attribute], methods: impl Iterator<Item = &'a Method>) -> TokenStream {
     let cfgs = head.iter().filter(|attr| attr.path().is_ident("cfg")).map(ToTokens::to_token_stream);
     let own = head.iter().filter_map(|attr| level(attr, &["warn", "deny", "forbid"]));
-    let role = |method: &&Method| !matches!(method.role, Role::Plain | Role::Helper | Role::Blocking(_));
-    let methods = service.methods().filter(role);
     let of_methods = methods.flat_map(|method| &method.function.attrs).filter_map(|attr| level(attr, &[]));
     let mut said = Vec::new();
     let levels = own.chain(of_methods).filter(|level| {

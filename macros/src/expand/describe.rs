@@ -18,7 +18,7 @@
 
 use crate::model::{MethodDescription, Service, summary, type_name};
 use portcullis_describe::{Chart, Crossing, Description, Kind, Method};
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn of(service: &Service, krate: &Path) -> (TokenStream, Option<TokenS
 
 fn constant(service: &Service, methods: &[MethodDescription<'_>], krate: &Path) -> TokenStream {
     let (name, doc) = (type_name(&service.head.self_ty), summary(&service.head.attrs));
-    let methods = methods.iter().map(method);
+    let methods = methods.iter().map(|described| method(described, service, krate));
     quote_spanned! {Span::mixed_site()=>
         const SERVICE_DESCRIPTION: #krate::describe::Description<'static> = {
             use #krate::describe::{Description, Method, Role};
@@ -41,7 +41,7 @@ fn constant(service: &Service, methods: &[MethodDescription<'_>], krate: &Path) 
 }
 
 /// The constructor of a method, with calls for what is not default.
-fn method(described: &MethodDescription<'_>) -> TokenStream {
+fn method(described: &MethodDescription<'_>, service: &Service, krate: &Path) -> TokenStream {
     let MethodDescription { method, role, name, doc, .. } = described;
     let cfgs = method.function.cfgs();
     let role = format_ident!("{role:?}");
@@ -72,10 +72,32 @@ fn method(described: &MethodDescription<'_>) -> TokenStream {
         text("deadline", &described.deadline),
         text("start_deadline", &described.start_deadline),
         text("lane", &described.lane),
+        call(described, service, krate),
         list("calls", &described.calls),
     ];
     let said = said.into_iter().flatten();
     quote!(#(#cfgs)* Method::new(Role::#role, #name, #doc) #(#said)*)
+}
+
+/// `.call("images/count", 7, &["width: u32"])`; if the service implements a trait, with the name
+/// and the number of the trait's method.
+fn call(described: &MethodDescription<'_>, service: &Service, krate: &Path) -> Option<TokenStream> {
+    let (rpc, params) = (described.method.rpc.as_ref()?, &described.params);
+    let call = Ident::new("call", Span::mixed_site());
+    let (name, number) = match &service.rpc_trait {
+        Some(of_trait) => {
+            let (path, name) = (&of_trait.value, &described.name);
+            let method = quote_spanned! {Span::mixed_site()=>
+                #krate::rpc::private::method::<(dyn #path + 'static)>(#name)
+            };
+            (quote!(#method.name), quote!(#method.number))
+        }
+        None => {
+            let (name, number) = (&rpc.name, Literal::u32_unsuffixed(rpc.number));
+            (quote!(#name), quote!(#number))
+        }
+    };
+    Some(quote!(.#call(#name, #number, &[#(#params),*])))
 }
 
 /// The diagrams for the docs: of the states, and of the threads if there are calls between them.

@@ -5,6 +5,7 @@ use crate::{
     model::Service,
     parse::{self, NotAnImpl},
     report::ErrorSink,
+    tokens::is_punct,
 };
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -21,9 +22,15 @@ pub(crate) fn misplaced_attr(word: AttrKind, item: TokenStream) -> TokenStream {
         true => format!(
             "`#[service]` knows this attribute by its own name only: write `#[{name}]`, or a path that ends in `{name}`"
         ),
-        false => format!(
-            "`#[{name}]` can be used only on a method in a `#[service]` block: write `#[service]` on the `impl` block around it"
-        ),
+        false if word == AttrKind::Rpc && is_without_body(&item) => {
+            "`#[rpc]` can be used on a method of a trait only if the trait has it too: write `#[rpc]` on the trait around it".to_owned()
+        }
+        false => {
+            let or = if word == AttrKind::Rpc { ", or on a trait" } else { "" };
+            format!(
+                "`#[{name}]` can be used only on a method in a `#[service]` block{or}: write `#[service]` on the `impl` block around it"
+            )
+        }
     };
     let mistake = syn::Error::new(proc_macro2::Span::call_site(), message).to_compile_error();
     quote!(#item #mistake)
@@ -57,6 +64,11 @@ pub(super) fn attr_probes(service: &Service) -> TokenStream {
 /// Whether this is the function of a probe.
 pub(crate) fn is_probe(item: &TokenStream) -> bool {
     item.clone().into_iter().any(|tree| matches!(tree, TokenTree::Ident(name) if name == PROBE))
+}
+
+/// Whether this is a method of a trait.
+fn is_without_body(item: &TokenStream) -> bool {
+    is_punct(item.clone().into_iter().last().as_ref(), ';')
 }
 
 /// Whether the first parameter is `self: &::std::sync::Arc<Self>`, as
@@ -120,7 +132,10 @@ fn described(item: &Item) -> (TokenStream, &'static str, String) {
         Item::Enum(item) => (item.ident.to_token_stream(), "an enum", of_type(&item.ident)),
         Item::Union(item) => (item.ident.to_token_stream(), "a union", of_type(&item.ident)),
         Item::Fn(item) => (item.sig.ident.to_token_stream(), "a function", elsewhere()),
-        Item::Trait(item) => (item.ident.to_token_stream(), "a trait", elsewhere()),
+        Item::Trait(item) => {
+            let suggestion = "move it to the `impl` block of the service's type, or write `#[rpc]` if this is a trait of calls";
+            (item.ident.to_token_stream(), "a trait", suggestion.to_owned())
+        }
         Item::Mod(item) => (item.ident.to_token_stream(), "a module", elsewhere()),
         other => (first(other.to_token_stream()), "this item", elsewhere()),
     }

@@ -36,6 +36,7 @@ mod types;
 mod warnings;
 
 pub(crate) use misplaced::{is_probe, misplaced_attr, not_a_function};
+pub(crate) use rpc::of_trait as rpc_trait;
 
 use crate::{
     check,

@@ -17,8 +17,9 @@ pub(super) fn of_block(service: &Service, krate: &Path) -> Option<TokenStream> {
     let lost = service
         .methods()
         .any(|method| method.has_conflicting_attrs() && method.own_attrs.iter().any(is_handler));
-    // `#[rpc]` without its feature.
-    let is_left_out = service.rpc.is_some() && !crate::HAS_RPC;
+    // `#[rpc]` without its feature, or with a name that is taken.
+    let is_taken = service.rpc_trait.is_none() && service.generated_twice().is_some();
+    let is_left_out = service.rpc.is_some() && (!crate::HAS_RPC || is_taken);
     (lost || is_left_out).then(|| stub(&service.head, krate))
 }
 

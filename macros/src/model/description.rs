@@ -2,7 +2,8 @@
 //! their bodies.
 
 use super::{
-    Blocking, Method, Role, Service, TransitionHandler, Trigger, next_states, several_responses, variant,
+    Blocking, Method, Param, Role, Service, TransitionHandler, Trigger, next_states, several_responses,
+    variant,
 };
 use crate::{
     parse::{DurationArg, HookEvent, StateOptions},
@@ -34,6 +35,8 @@ pub(crate) struct MethodDescription<'a> {
     pub(crate) deadline: Option<String>,
     pub(crate) start_deadline: Option<String>,
     pub(crate) lane: Option<String>,
+    /// The parameters of an `#[rpc]` method.
+    pub(crate) params: Vec<String>,
     pub(crate) calls: Vec<String>,
 }
 
@@ -69,8 +72,13 @@ impl Service {
             deadline: None,
             start_deadline: None,
             lane: None,
+            params: Vec::new(),
             calls: Vec::new(),
         };
+        if let Some(rpc) = &method.rpc {
+            let param = |param: &Param| format!("{}: {}", text(&param.written.pat), text(&param.written.ty));
+            one.params = rpc.params.iter().map(param).collect();
+        }
         match &method.role {
             Role::Transition(transition) => {
                 one.transition_handlers(transition);

@@ -11,6 +11,7 @@
 //! | `method`, `resolve` | the choice of a role, and what depends on other methods |
 //! | `misuse`, `next_states`, `body_callee` | what bodies name |
 //! | `service`, `connect`, `response`, `shared`, `description` | the block as a whole |
+//! | `rpc_trait` | a trait under `#[rpc]` |
 
 mod blocking;
 mod body_callee;
@@ -30,6 +31,7 @@ mod resolve;
 mod response;
 mod return_kind;
 mod rpc;
+mod rpc_trait;
 mod service;
 mod shared;
 
@@ -49,6 +51,7 @@ pub(crate) use next_states::{NextStates, next_states};
 pub(crate) use response::{element_response, named_response, several_responses, unconditional_first};
 pub(crate) use return_kind::{ReturnKind, is_concrete, is_of_std};
 pub(crate) use rpc::{Reply, Rpc, RpcTypes, sender_item};
+pub(crate) use rpc_trait::CallTrait;
 pub(crate) use service::{Item, Service, params, type_name};
 
 #[cfg(test)]

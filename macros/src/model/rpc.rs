@@ -3,7 +3,7 @@
 use super::{
     Blocking, Function, Param, Shape, function::last_segment, machine::only_argument, return_kind::ReturnKind,
 };
-use crate::parse::{HalfClose, KeyValue, RpcOptions, RpcTypesOptions};
+use crate::parse::{HalfClose, KeyValue, RpcOptions, RpcTraitOptions, RpcTypesOptions};
 use proc_macro2::{Ident, Span};
 use syn::{Expr, Path, Type, Visibility, ext::IdentExt};
 
@@ -27,6 +27,8 @@ pub(crate) struct Rpc {
     pub(crate) reply: Reply,
     /// Whether an `Interrupted` around or in place of the result becomes a `Failure`.
     pub(crate) may_be_interrupted: bool,
+    /// Whether the block implements a trait, which has the names of the parameters.
+    pub(crate) is_of_trait: bool,
 }
 
 /// What is sent back of the return value.
@@ -40,12 +42,16 @@ pub(crate) enum Reply {
     Uninterrupted { ok: Type },
 }
 
-/// The names of the generated types: `ImagesCall`, `ImagesReply`, `ImagesPeer`, `ImagesClient`.
+/// The names of the generated types: `ImagesCall`, `ImagesReply`, `ImagesPeer`, `ImagesClient`, and
+/// `ImagesApi` of a trait.
 pub(crate) struct RpcTypes {
     pub(crate) call: Ident,
     pub(crate) reply: Ident,
     pub(crate) peer: Ident,
     pub(crate) client: Ident,
+    pub(crate) api: Ident,
+    /// The name of which the others are made, if it is written.
+    pub(crate) name: Option<Ident>,
     /// The visibility that is written; `pub` otherwise.
     pub(crate) vis: Option<Visibility>,
     pub(crate) derive: Vec<Path>,
@@ -103,6 +109,7 @@ impl Rpc {
             unmatched,
             reply,
             may_be_interrupted,
+            is_of_trait: false,
         }
     }
 
@@ -168,17 +175,35 @@ pub(super) fn is_interrupted(err: &Type) -> bool {
 impl RpcTypes {
     pub(super) fn new(options: RpcTypesOptions, max_in_flight: Option<Expr>, service: &Ident) -> Self {
         let RpcTypesOptions { vis, name, derive, half_close } = options;
-        let name = name.map_or_else(|| service.clone(), |keyed| keyed.value);
+        let written = name.map(|keyed| keyed.value);
+        RpcTypes {
+            vis: vis.map(|keyed| keyed.value),
+            derive: derive.unwrap_or_default(),
+            max_in_flight,
+            half_close: half_close.map_or(HalfClose::Cancel, |keyed| keyed.value),
+            ..RpcTypes::named(written.as_ref().unwrap_or(service), written.clone())
+        }
+    }
+
+    /// The types of a trait.
+    pub(super) fn of_trait(options: RpcTraitOptions, vis: Visibility, name: &Ident) -> Self {
+        let derive = options.derive.unwrap_or_default();
+        RpcTypes { vis: Some(vis), derive, ..RpcTypes::named(name, None) }
+    }
+
+    fn named(name: &Ident, written: Option<Ident>) -> Self {
         let named = |what: &str| Ident::new(&format!("{}{what}", name.unraw()), name.span());
         RpcTypes {
             call: named("Call"),
             reply: named("Reply"),
             peer: named("Peer"),
             client: named("Client"),
-            vis: vis.map(|keyed| keyed.value),
-            derive: derive.unwrap_or_default(),
-            max_in_flight,
-            half_close: half_close.map_or(HalfClose::Cancel, |keyed| keyed.value),
+            api: named("Api"),
+            name: written,
+            vis: None,
+            derive: Vec::new(),
+            max_in_flight: None,
+            half_close: HalfClose::Cancel,
         }
     }
 }

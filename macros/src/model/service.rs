@@ -23,9 +23,12 @@ pub(crate) struct Service {
     /// The key of `state(..)`. `states` exists if there is a `#[state]`.
     pub(crate) state_key: Option<Ident>,
     pub(crate) states: Option<StateEnum>,
-    /// The keys of `rpc(..)` and `max_in_flight`. `rpc` exists if there is an `#[rpc]` method.
-    pub(crate) rpc_keys: Vec<Ident>,
+    /// The keys of `rpc(..)`, `rpc = ..` and `max_in_flight`, with these texts. `rpc` exists if
+    /// there is an `#[rpc]` method.
+    pub(crate) rpc_keys: Vec<(Ident, &'static str)>,
     pub(crate) rpc: Option<RpcTypes>,
+    /// The trait that the `#[rpc]` methods implement.
+    pub(crate) rpc_trait: Option<KeyValue<Path>>,
     pub(crate) items: Vec<Item>,
     pub(crate) sink: ErrorSink,
 }
@@ -43,8 +46,13 @@ impl Service {
         let parse::Block { options, mut head, items, sink } = block;
         let states = states(&options, &head, &items, &sink);
         let rpc = rpc_types(&options, &head, &items, &sink);
-        let ServiceOptions { krate, request, response, state, rpc: rpc_option, max_in_flight } = options;
-        let rpc_keys = [rpc_option.map(|keyed| keyed.key), max_in_flight.map(|keyed| keyed.key)];
+        let ServiceOptions { krate, request, response, state, rpc: rpc_option, rpc_trait, max_in_flight } =
+            options;
+        let rpc_keys = [
+            rpc_option.map(|keyed| (keyed.key, "rpc(..)")),
+            rpc_trait.as_ref().map(|keyed| (keyed.key.clone(), "rpc = ..")),
+            max_in_flight.map(|keyed| (keyed.key, "max_in_flight")),
+        ];
         let krate = krate.map(|keyed| keyed.value);
         let placement = Placement::Service {
             name: type_name(&head.self_ty),
@@ -59,6 +67,9 @@ impl Service {
                     let mut method = Method::new(*function, &placement, krate.as_ref());
                     method.dedup_name(&mut names);
                     method.function.levels.clone_from(&head.attrs);
+                    if let Some(rpc) = &mut method.rpc {
+                        rpc.is_of_trait = rpc_trait.is_some();
+                    }
                     Item::Method(Box::new(method))
                 }
                 parse::Item::Other(tokens) => Item::Other(tokens),
@@ -91,6 +102,7 @@ impl Service {
             states,
             rpc_keys: rpc_keys.into_iter().flatten().collect(),
             rpc,
+            rpc_trait,
             items,
             sink,
         }
@@ -167,6 +179,13 @@ impl Service {
             (Role::Call | Role::Blocking(_), Some(rpc)) => Some((method, &**rpc)),
             _ => None,
         })
+    }
+
+    /// The name of the service, if `rpc(name = ..)` gives it to a generated type too.
+    pub(crate) fn generated_twice(&self) -> Option<&Ident> {
+        let RpcTypes { call, reply, peer, client, .. } = self.rpc.as_ref()?;
+        let ident = type_ident(&self.head.self_ty)?;
+        [call, reply, peer, client].into_iter().any(|generated| generated == ident).then_some(ident)
     }
 
     /// Whether a method of the block handles what clients send.

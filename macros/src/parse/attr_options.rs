@@ -19,6 +19,8 @@ pub(crate) struct ServiceOptions {
     pub(crate) response: Option<KeyValue<Type>>,
     pub(crate) state: Option<KeyValue<TokenStream>>,
     pub(crate) rpc: Option<KeyValue<TokenStream>>,
+    /// The trait of `rpc = path`.
+    pub(crate) rpc_trait: Option<KeyValue<Path>>,
     pub(crate) max_in_flight: Option<KeyValue<Expr>>,
 }
 
@@ -109,6 +111,13 @@ pub(crate) struct RpcTypesOptions {
     pub(crate) half_close: Option<KeyValue<HalfClose>>,
 }
 
+/// The options of `#[rpc]` on a trait.
+#[derive(Default)]
+pub(crate) struct RpcTraitOptions {
+    pub(crate) krate: Option<KeyValue<Path>>,
+    pub(crate) derive: Option<Vec<Path>>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HookEvent {
     Start,
@@ -128,6 +137,7 @@ impl Options for ServiceOptions {
             "request" => value.of(&mut self.request, key),
             "response" => value.of(&mut self.response, key),
             "state" => value.brackets(&mut self.state, key),
+            "rpc" if value.is_assigned() => value.of(&mut self.rpc_trait, key),
             "rpc" => value.brackets(&mut self.rpc, key),
             "max_in_flight" => value.of(&mut self.max_in_flight, key),
             _ => Err(value.malformed(&key)),
@@ -286,6 +296,18 @@ impl Options for RpcTypesOptions {
             "name" => value.of(&mut self.name, key),
             "derive" => derive(&mut self.derive, key, value),
             "half_close" => value.read(&mut self.half_close, key, half_close),
+            _ => Err(value.malformed(&key)),
+        }
+    }
+}
+
+impl Options for RpcTraitOptions {
+    const KIND: AttrKind = AttrKind::RpcTrait;
+
+    fn set(&mut self, key: Ident, value: &Value<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "crate" => value.of(&mut self.krate, key),
+            "derive" => derive(&mut self.derive, key, value),
             _ => Err(value.malformed(&key)),
         }
     }

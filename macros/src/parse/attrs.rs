@@ -84,7 +84,7 @@ fn args(kind: AttrKind, name: &Ident, tokens: TokenStream, sink: &ErrorSink) -> 
         AttrKind::Before => expect_no_options(AttrArgs::Before, name, tokens, sink),
         AttrKind::After => expect_no_options(AttrArgs::After, name, tokens, sink),
         AttrKind::Rpc => AttrArgs::Rpc(options::parse(tokens, sink)),
-        AttrKind::Service | AttrKind::StateEnum | AttrKind::RpcTypes => {
+        AttrKind::Service | AttrKind::StateEnum | AttrKind::RpcTypes | AttrKind::RpcTrait => {
             sink.error(
                 name,
                 format!("`#[{name}]` can be used only on an `impl` block: remove it from this method"),

@@ -136,7 +136,7 @@ fn parse_item(input: ParseStream<'_>, sink: &ErrorSink) -> Option<Vec<Item>> {
 
 /// The tokens of an item that can't be parsed: up to its semicolon or braces, or to the next item
 /// that can.
-fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+pub(super) fn tokens_of_item(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut tokens = TokenStream::new();
     // Qualifiers, which a newer compiler may know: `pub(crate) gen fn f() {}`.
     let mut qualifies = true;

@@ -39,6 +39,13 @@ pub(crate) struct IncompleteFn {
     pub(crate) is_reported: bool,
 }
 
+/// A method of a trait.
+pub(super) struct RawTraitFn {
+    /// The method with its default body, or an empty one.
+    pub(super) raw: RawFn,
+    pub(super) default: Option<Group>,
+}
+
 /// A function with all of its attributes, as it is parsed.
 #[derive(Clone)]
 pub(super) struct RawFn {
@@ -82,6 +89,20 @@ impl Parse for RawFn {
         let sig = input.parse()?;
         let body = body(input)?;
         Ok(RawFn { has_own_attr: false, attrs, vis, sig, body })
+    }
+}
+
+impl Parse for RawTraitFn {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig: Signature = input.parse()?;
+        let default = match input.parse::<Option<Token![;]>>()? {
+            Some(_) => None,
+            None => Some(body(input)?),
+        };
+        let body = default.clone().unwrap_or_else(|| Group::new(Delimiter::Brace, TokenStream::new()));
+        Ok(RawTraitFn { raw: RawFn { has_own_attr: false, attrs, vis, sig, body }, default })
     }
 }
 

@@ -34,6 +34,11 @@ pub(crate) struct Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether a value follows after `=`.
+    pub(crate) fn is_assigned(&self) -> bool {
+        self.input.peek(Token![=])
+    }
+
     /// `key` without a value.
     pub(crate) fn flag(&self, slot: &mut Option<Ident>, key: Ident) -> syn::Result<()> {
         if self.input.peek(Token![=]) || self.input.peek(syn::token::Paren) {
@@ -158,6 +163,11 @@ fn parse_option<O: Options>(options: &mut O, input: ParseStream<'_>) -> syn::Res
             if kind == AttrKind::Service && AttrKind::StateEnum.option(&name).is_some() =>
         {
             let message = format!("`{name}` applies to the enum of the states: write `state({all})`");
+            return Err(syn::Error::new(key.span(), message));
+        }
+        Lookup::Misplaced(AttrKind::Rpc) if kind == AttrKind::RpcTrait => {
+            let message =
+                format!("`{name}` applies to one method: write `#[rpc({all})]` on a method of the trait");
             return Err(syn::Error::new(key.span(), message));
         }
         mistake => return Err(syn::Error::new(key.span(), describe(kind, &name, &mistake))),

@@ -64,6 +64,10 @@ fn item(mut item: Item) -> TokenStream {
             let attr = take(&mut function.attrs);
             expand(attr, function)
         }
+        Item::Trait(calls) if ours(&calls.attrs).is_some() => {
+            let attr = take(&mut calls.attrs);
+            expand(attr, calls)
+        }
         Item::Struct(data) if ours(&data.attrs).is_some() => {
             let attr = take(&mut data.attrs);
             expand(attr, data)
@@ -100,6 +104,7 @@ fn expand(attr: Option<Attribute>, item: &impl ToTokens) -> TokenStream {
     match AttrKind::of(attr.path()) {
         Some(AttrKind::Service) => pipeline::service(options, item),
         Some(AttrKind::Blocking) => pipeline::blocking(options, item),
+        Some(AttrKind::Rpc) => pipeline::rpc(options, item),
         Some(word) => expand::misplaced_attr(word, item),
         None => quote!(#attr #item),
     }

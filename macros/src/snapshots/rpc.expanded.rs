@@ -170,11 +170,11 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         #[allow(unused_imports)]
         use ::portcullis::rpc::private::NotSendable as _;
         match self {
-            Self::Shrink { picture, width } => {
+            Self::Shrink { picture: arg0, width: arg1 } => {
                 ::portcullis::rpc::private::write_params(
                     (
-                        ::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(picture),
-                        ::portcullis::rpc::private::Wire::<u32>::PROBE.sent(width),
+                        ::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(arg0),
+                        ::portcullis::rpc::private::Wire::<u32>::PROBE.sent(arg1),
                     ),
                     serializer,
                 )
@@ -185,9 +185,9 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
                     serializer,
                 )
             }
-            Self::Check { picture } => {
+            Self::Check { picture: arg0 } => {
                 ::portcullis::rpc::private::write_params(
-                    (::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(picture),),
+                    (::portcullis::rpc::private::Wire::<Bytes>::PROBE.sent(arg0),),
                     serializer,
                 )
             }
@@ -208,14 +208,14 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
         let names = Self::METHODS[method].params;
         match method {
             0 => {
-                let (picture, width) = ::portcullis::rpc::private::read_params(
+                let (arg0, arg1) = ::portcullis::rpc::private::read_params(
                     names,
                     deserializer,
                 )?;
                 ::core::result::Result::Ok(Self::Shrink {
                     picture: ::portcullis::rpc::private::Wire::<Bytes>::PROBE
-                        .received(picture),
-                    width: ::portcullis::rpc::private::Wire::<u32>::PROBE.received(width),
+                        .received(arg0),
+                    width: ::portcullis::rpc::private::Wire::<u32>::PROBE.received(arg1),
                 })
             }
             1 => {
@@ -223,13 +223,13 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
                 ::core::result::Result::Ok(Self::Count {})
             }
             2 => {
-                let (picture,) = ::portcullis::rpc::private::read_params(
+                let (arg0,) = ::portcullis::rpc::private::read_params(
                     names,
                     deserializer,
                 )?;
                 ::core::result::Result::Ok(Self::Check {
                     picture: ::portcullis::rpc::private::Wire::<Bytes>::PROBE
-                        .received(picture),
+                        .received(arg0),
                 })
             }
             3 => {
@@ -417,10 +417,12 @@ impl ::portcullis::Service for Images {
         use ::portcullis::describe::{Description, Method, Role};
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::RunsOnPool, "shrink", "Shrinks a picture.")
-                .pool("self.cpu"),
-            Method::new(Role::OnCall, "count", ""),
-            Method::new(Role::OnCall, "check", ""),
-            Method::new(Role::RunsOnPool, "list", ""),
+                .pool("self.cpu")
+                .call("shrink", 3149562608, &["picture: Bytes", "width: u32"]),
+            Method::new(Role::OnCall, "count", "").call("images/count", 7, &[]),
+            Method::new(Role::OnCall, "check", "")
+                .call("check", 3010534471, &["picture: Bytes"]),
+            Method::new(Role::RunsOnPool, "list", "").call("list", 217798785, &[]),
             Method::new(Role::OnConnect, "connected", ""),
             Method::new(Role::Before, "allow", ""),
             Method::new(Role::After, "log", ""),
@@ -453,16 +455,14 @@ impl ::portcullis::rpc::RpcService for Images {
             match flow {
                 ::core::ops::ControlFlow::Continue(call) => {
                     match call {
-                        ImagesCall::Shrink { picture, width } => {
-                            ImagesReply::Shrink(
-                                Self::shrink(self, picture, width).await?,
-                            )
+                        ImagesCall::Shrink { picture: arg0, width: arg1 } => {
+                            ImagesReply::Shrink(Self::shrink(self, arg0, arg1).await?)
                         }
                         ImagesCall::Count {} => {
                             ImagesReply::Count(Self::count(self, conn).await)
                         }
-                        ImagesCall::Check { picture } => {
-                            ImagesReply::Check(Self::check(self, picture).await?)
+                        ImagesCall::Check { picture: arg0 } => {
+                            ImagesReply::Check(Self::check(self, arg0).await?)
                         }
                         ImagesCall::List {} => {
                             ImagesReply::List(

@@ -10,9 +10,9 @@ use quote::quote_spanned;
 
 impl Expansion<'_> {
     pub(super) fn client(&self) -> TokenStream {
-        let (attrs, vis, krate) = (self.attrs(), self.vis(), self.krate);
+        let (attrs, vis, krate) = (&self.attrs, self.vis(), self.krate);
         let (client, calls) = (&self.types.client, &self.types.call);
-        let doc = format!(" A client of `{}`. Clones share its connection.", self.service_name());
+        let doc = format!(" A client of `{}`. Clones share its connection.", self.name);
         // A call with the name of another method of the client is reported.
         let is_free =
             |call: &&Call<'_>| !Rpc::OF_THE_CLIENT.iter().any(|name| call.function().sig.ident == name);

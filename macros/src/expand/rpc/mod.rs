@@ -5,27 +5,50 @@
 //! | `protocol` | `ImagesCall`, `ImagesReply`, `ImagesPeer`, and `impl Protocol` |
 //! | `service` | `impl Service`, whose session serves calls, and `impl RpcService`, which dispatches them |
 //! | `client` | `ImagesClient`, with a method for each call |
+//! | `call_trait` | of a trait: `Images`, which has the signatures, and `ImagesApi`, which `ImagesClient` and mocks implement |
+//! | `implementation` | of a service that implements a trait: the check of its signatures, and the dispatch |
 //!
+//! A trait has all but the service, and a service that implements a trait has only the service.
 //! What is the same for all services is in `portcullis::rpc`.
 
+mod call_trait;
 mod client;
+mod implementation;
 mod protocol;
 mod service;
 
-use super::{attrs, cfg, span::at, types};
+use self::implementation::Implementation;
+use super::{attrs, call::at_output, cfg, span::at, types};
 use crate::model::{
-    Function, Method, Param, Role, Rpc, RpcTypes, Service, find_borrow, sender_item, variant,
+    CallTrait, Function, Method, Param, Role, Rpc, RpcTypes, Service, find_borrow, sender_item, type_name,
+    variant,
 };
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Path, Type};
 
-/// A block with `#[rpc]` methods, and what is generated for them.
+/// The calls of a block or of a trait, and the types that are generated for them.
 struct Expansion<'a> {
-    service: &'a Service,
+    /// The name of the service or of the trait, for docs.
+    name: String,
+    /// The attributes of all items.
+    attrs: TokenStream,
+    /// The type of the service.
+    self_ty: Option<&'a Type>,
     types: &'a RpcTypes,
     krate: &'a Path,
     calls: Vec<Call<'a>>,
+}
+
+/// A block with `#[rpc]` methods.
+struct Block<'a> {
+    service: &'a Service,
+    expansion: Expansion<'a>,
+    /// The enums of the calls and of their replies.
+    call: TokenStream,
+    reply: TokenStream,
+    /// If it implements a trait.
+    implementation: Option<Implementation<'a>>,
 }
 
 /// One `#[rpc]` method.
@@ -46,28 +69,76 @@ struct Position {
     conditions: Vec<TokenStream>,
 }
 
-/// All items; nothing if the block has no `#[rpc]` methods, or other handlers too, which is
-/// reported.
+/// All items; nothing if the block has no `#[rpc]` methods, or if other handlers or a name that is
+/// generated twice are reported.
 pub(super) fn items(service: &Service, krate: &Path) -> TokenStream {
     let Some(types) = &service.rpc else { return TokenStream::new() };
-    if service.states.is_some() || service.handlers().next().is_some() {
+    let is_taken = service.rpc_trait.is_none() && service.generated_twice().is_some();
+    if service.states.is_some() || service.handlers().next().is_some() || is_taken {
         return TokenStream::new();
     }
-    let expansion = Expansion { service, types, krate, calls: calls(service) };
-    let (protocol, service, client) = (expansion.protocol(), expansion.service(), expansion.client());
-    quote!(#protocol #service #client)
+    let expansion = Expansion {
+        name: type_name(&service.head.self_ty),
+        attrs: attrs::of_block(service),
+        self_ty: Some(&service.head.self_ty),
+        types,
+        krate,
+        calls: calls(service.rpc_methods()),
+    };
+    let implementation = service.rpc_trait.as_ref().map(|keyed| Implementation::new(&keyed.value, krate));
+    let (call, reply) = match &implementation {
+        Some(of_trait) => (of_trait.call(), of_trait.reply()),
+        None => (types.call.to_token_stream(), types.reply.to_token_stream()),
+    };
+    let block = Block { service, expansion, call, reply, implementation };
+    match block.signatures() {
+        Some(signatures) => block.service().into_iter().chain(signatures).collect(),
+        None if block.implementation.is_some() => block.service(),
+        None => {
+            let (protocol, client) = (block.expansion.protocol(), block.expansion.client());
+            let service = block.service();
+            quote!(#protocol #service #client)
+        }
+    }
 }
 
-/// The methods, each variant once. Of two that make the same one, which is reported, the first.
-fn calls(service: &Service) -> Vec<Call<'_>> {
+/// All items of a trait under `#[rpc]`.
+pub(crate) fn of_trait(written: &CallTrait) -> TokenStream {
+    let krate = types::facade(written.krate.as_ref());
+    if !crate::HAS_RPC {
+        return call_trait::signatures_only(written);
+    }
+    let expansion = Expansion {
+        name: written.head.ident.to_string(),
+        attrs: attrs::of_trait(written),
+        self_ty: None,
+        types: &written.types,
+        krate: &krate,
+        // A method with an error may collide with generated names.
+        calls: calls(written.calls().filter(|(method, _)| !method.sink.has_errors())),
+    };
+    if expansion.calls.is_empty() {
+        return call_trait::signatures_only(written);
+    }
+    let (protocol, client, items) = (expansion.protocol(), expansion.client(), expansion.call_trait(written));
+    quote!(#items #protocol #client)
+}
+
+/// The methods, each variant once. Of two that make the same one, which is reported, the first, and
+/// none that makes the variant of another's items.
+fn calls<'a>(methods: impl Iterator<Item = (&'a Method, &'a Rpc)>) -> Vec<Call<'a>> {
+    let methods: Vec<_> = methods.collect();
     let mut calls: Vec<Call<'_>> = Vec::new();
     let (mut fixed, mut conditions) = (0, Vec::new());
-    for (method, rpc) in service.rpc_methods() {
+    for (method, rpc) in &methods {
         let variant = variant(&method.function.sig.ident);
-        let is_known = |call: &Call<'_>| {
-            call.variant == variant && !(call.method.is_conditional() && method.is_conditional())
+        let both = |other: &Method| !(other.is_conditional() && method.is_conditional());
+        let is_known = |call: &Call<'_>| call.variant == variant && both(call.method);
+        let is_item = |(other, rpc): &(&Method, &Rpc)| {
+            let item = item_of(&self::variant(&other.function.sig.ident));
+            rpc.sender.is_some() && item == variant && both(other)
         };
-        if calls.iter().any(is_known) {
+        if calls.iter().any(is_known) || methods.iter().any(is_item) {
             continue;
         }
         let position = Position { fixed, conditions: conditions.clone() };
@@ -78,6 +149,25 @@ fn calls(service: &Service) -> Vec<Call<'_>> {
         calls.push(Call { method, rpc, variant, position });
     }
     calls
+}
+
+/// `SearchItem` of `Search`.
+fn item_of(variant: &Ident) -> Ident {
+    Ident::new(&format!("{variant}Item"), variant.span())
+}
+
+/// `fn count(&self, params) -> u64` of the trait, or of its implementation, located at what the
+/// user has written.
+fn signature(function: &Function, params: TokenStream, output: Option<&TokenStream>) -> TokenStream {
+    let (fn_token, name) = (&function.sig.fn_token, &function.sig.ident);
+    let place = match function.receiver.written() {
+        Some(written) => at(written),
+        None => at(name),
+    };
+    let mut inputs = Group::new(Delimiter::Parenthesis, quote_spanned!(place=> &self #params));
+    inputs.set_span(function.sig.paren_token.span.join());
+    let output = output.map(|ty| quote_spanned!(at_output(function)=> -> #ty));
+    quote!(#fn_token #name #inputs #output)
 }
 
 impl Position {
@@ -148,6 +238,20 @@ impl<'a> Call<'a> {
         self.params().enumerate().map(field).collect()
     }
 
+    /// The locals for the parameters: `arg0`. A name of the user's could be that of another local
+    /// of the expansion.
+    fn locals(&self) -> Vec<Ident> {
+        let local =
+            |(index, param): (usize, &Param)| Ident::new(&format!("arg{index}"), at(&param.written.pat));
+        self.params().enumerate().map(local).collect()
+    }
+
+    /// `picture: arg0, width: arg1`: the fields of the variant, bound to the locals.
+    fn bindings(&self) -> TokenStream {
+        let (fields, locals) = (self.fields(), self.locals());
+        quote_spanned!(Span::mixed_site()=> #(#fields: #locals),*)
+    }
+
     /// The names of the parameters on the wire.
     fn names(&self) -> impl Iterator<Item = String> {
         self.params().map(|param| Rpc::param_name(param).unwrap_or_default())
@@ -156,7 +260,7 @@ impl<'a> Call<'a> {
     /// The variant of the reply for an item, and the type of the item, if the method sends items.
     fn item(&self) -> Option<(Ident, &'a Type)> {
         let ty = sender_item(self.rpc.sender.as_ref()?)?;
-        Some((Ident::new(&format!("{}Item", self.variant), self.variant.span()), ty))
+        Some((item_of(&self.variant), ty))
     }
 
     fn is_job(&self) -> bool {
@@ -165,30 +269,21 @@ impl<'a> Call<'a> {
 }
 
 impl Expansion<'_> {
-    /// The attributes of all items.
-    fn attrs(&self) -> TokenStream {
-        attrs::of_block(self.service)
-    }
-
     fn vis(&self) -> TokenStream {
         // As for the enum of states: a private type can't be part of a public service.
         let public = || quote_spanned!(Span::mixed_site()=> pub);
         self.types.vis.as_ref().map_or_else(public, ToTokens::to_token_stream)
     }
 
-    /// The name of the service, for docs.
-    fn service_name(&self) -> String {
-        crate::model::type_name(&self.service.head.self_ty)
-    }
-
     /// A type of a call outside of the block. One that contains a reference is reported.
     fn sent(&self, ty: &Type) -> TokenStream {
-        match find_borrow(ty).is_some() || matches!(ty, Type::Never(_)) {
-            true => {
-                let krate = self.krate;
-                quote_spanned!(at(ty)=> #krate::rpc::private::Unknown)
-            }
-            false => types::without_self(ty.to_token_stream(), &self.service.head.self_ty),
+        if find_borrow(ty).is_some() || matches!(ty, Type::Never(_)) {
+            let krate = self.krate;
+            return quote_spanned!(at(ty)=> #krate::rpc::private::Unknown);
+        }
+        match self.self_ty {
+            Some(self_ty) => types::without_self(ty.to_token_stream(), self_ty),
+            None => ty.to_token_stream(),
         }
     }
 

@@ -16,9 +16,9 @@ impl Expansion<'_> {
     }
 
     fn call_enum(&self) -> TokenStream {
-        let (attrs, vis, ident) = (self.attrs(), self.vis(), &self.types.call);
+        let (attrs, vis, ident) = (&self.attrs, self.vis(), &self.types.call);
         let derive = self.derive();
-        let doc = format!(" The calls of `{}`: a variant for each `#[rpc]` method.", self.service_name());
+        let doc = format!(" The calls of `{}`: a variant for each `#[rpc]` method.", self.name);
         let variants = self.calls.iter().map(|call| {
             let (attrs, name, fields, types) =
                 (call.kept_attrs(&[]), &call.variant, call.fields(), self.param_types(call));
@@ -36,9 +36,9 @@ impl Expansion<'_> {
     }
 
     fn reply_enum(&self) -> TokenStream {
-        let (attrs, vis, ident) = (self.attrs(), self.vis(), &self.types.reply);
+        let (attrs, vis, ident) = (&self.attrs, self.vis(), &self.types.reply);
         let derive = self.derive();
-        let doc = format!(" What the calls of `{}` return.", self.service_name());
+        let doc = format!(" What the calls of `{}` return.", self.name);
         let variants = self.calls.iter().map(|call| {
             let (cfgs, name, ty) = (call.cfgs(), &call.variant, self.reply_type(call));
             let doc = format!(" What `{}` returns.", call.function().sig.ident);
@@ -65,9 +65,9 @@ impl Expansion<'_> {
     }
 
     fn peer_type(&self) -> TokenStream {
-        let (attrs, vis, krate) = (self.attrs(), self.vis(), self.krate);
+        let (attrs, vis, krate) = (&self.attrs, self.vis(), self.krate);
         let (peer, call) = (&self.types.peer, &self.types.call);
-        let doc = format!(" The other end of a connection of `{}`.", self.service_name());
+        let doc = format!(" The other end of a connection of `{}`.", self.name);
         quote_spanned! {Span::mixed_site()=>
             #attrs
             #[doc = #doc]
@@ -76,7 +76,7 @@ impl Expansion<'_> {
     }
 
     /// What the variant of the reply holds.
-    fn reply_type(&self, call: &Call<'_>) -> TokenStream {
+    pub(super) fn reply_type(&self, call: &Call<'_>) -> TokenStream {
         match &call.rpc.reply {
             Reply::Value(None) => quote!(()),
             Reply::Value(Some(ty)) | Reply::Uninterrupted { ok: ty } => self.sent(ty),
@@ -85,7 +85,7 @@ impl Expansion<'_> {
     }
 
     fn protocol_impl(&self) -> TokenStream {
-        let (attrs, krate) = (self.attrs(), self.krate);
+        let (attrs, krate) = (&self.attrs, self.krate);
         let (call, reply, client) = (&self.types.call, &self.types.reply, &self.types.client);
         let methods = self.calls.iter().map(|call| self.method(call));
         let is_this = self.calls.iter().map(|call| {
@@ -141,16 +141,17 @@ impl Expansion<'_> {
     fn write_params(&self) -> TokenStream {
         let (krate, fallback) = (self.krate, self.fallback());
         let arms = self.calls.iter().map(|call| {
-            let (cfgs, name, fields, types) =
-                (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
-            let values = fields.iter().zip(&types).map(|(field, ty)| self.written(field, ty));
+            let (cfgs, name, bindings, types) =
+                (call.cfgs(), &call.variant, call.bindings(), self.param_types(call));
+            let locals = call.locals();
+            let values = locals.iter().zip(&types).map(|(local, ty)| self.written(local, ty));
             let values = match types.is_empty() {
                 true => quote_spanned!(Span::mixed_site()=> #krate::rpc::private::NO_PARAMS),
                 false => quote_spanned!(Span::mixed_site()=> (#(#values,)*)),
             };
             quote_spanned! {Span::mixed_site()=>
                 #(#cfgs)*
-                Self::#name { #(#fields),* } => #krate::rpc::private::write_params(#values, serializer),
+                Self::#name { #bindings } => #krate::rpc::private::write_params(#values, serializer),
             }
         });
         quote_spanned! {Span::mixed_site()=>
@@ -166,7 +167,7 @@ impl Expansion<'_> {
 
     /// A check of each type that is sent, located at the type.
     fn checks(&self) -> TokenStream {
-        let (attrs, krate) = (self.attrs(), self.krate);
+        let (attrs, krate) = (&self.attrs, self.krate);
         let mut checked: Vec<String> = Vec::new();
         let mut checks = TokenStream::new();
         for call in &self.calls {
@@ -216,11 +217,12 @@ impl Expansion<'_> {
             let (cfgs, name, fields, types) =
                 (call.cfgs(), &call.variant, call.fields(), self.param_types(call));
             let position = call.position.pattern();
-            let values = fields.iter().zip(&types).map(|(field, ty)| self.received(field, ty));
+            let locals = call.locals();
+            let values = locals.iter().zip(&types).map(|(local, ty)| self.received(local, ty));
             quote_spanned! {Span::mixed_site()=>
                 #(#cfgs)*
                 #position => {
-                    let (#(#fields,)*) = #krate::rpc::private::read_params(names, deserializer)?;
+                    let (#(#locals,)*) = #krate::rpc::private::read_params(names, deserializer)?;
                     ::core::result::Result::Ok(Self::#name { #(#fields: #values),* })
                 }
             }

@@ -1,7 +1,7 @@
 //! `impl Service`, whose session serves calls, and `impl RpcService`, which dispatches a call to
 //! its method.
 
-use super::{Call, Expansion};
+use super::{Block, Call};
 use crate::{
     expand::{
         attrs,
@@ -19,7 +19,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt};
 
-impl Expansion<'_> {
+impl Block<'_> {
     pub(super) fn service(&self) -> TokenStream {
         let (service, rpc) = (self.service_impl(), self.rpc_service_impl());
         quote!(#service #rpc)
@@ -29,7 +29,7 @@ impl Expansion<'_> {
     fn implement(&self, name: &TokenStream, docs: Option<&TokenStream>, items: &TokenStream) -> TokenStream {
         let head = &self.service.head;
         let (generics, _, where_clause) = head.generics.split_for_impl();
-        let (attrs, ty) = (self.attrs(), &head.self_ty);
+        let (attrs, ty) = (&self.expansion.attrs, &head.self_ty);
         quote_spanned! {Span::mixed_site()=>
             #attrs
             #docs
@@ -39,20 +39,20 @@ impl Expansion<'_> {
     }
 
     fn service_impl(&self) -> TokenStream {
-        let (krate, calls) = (self.krate, &self.types.call);
+        let (krate, calls) = (self.expansion.krate, &self.call);
         let variants = connect::variants(self.service, None, krate);
         let service_types = self.service_types();
         let error = quote_spanned!(Span::mixed_site()=> #krate::SessionError);
         let types = connect::types(&variants, Some(&error), &[]);
         let on_connect = connect::methods(&variants, &quote!(()), &quote!(()), &service_types);
         let hooks = hooks::items(self.service, &service_types);
-        let handlers = self.calls.iter().map(|call| {
+        let handlers = self.expansion.calls.iter().map(|call| {
             let (cfgs, name) = (call.cfgs(), call.function().sig.ident.unraw().to_string());
             quote_spanned!(Span::mixed_site()=> #(#cfgs)* #name)
         });
         let (description, docs) = describe::of(self.service, krate);
         let checks = connect::assertions(&variants, &quote!(#krate::rpc::private::is_shareable));
-        let half_close = match self.types.half_close {
+        let half_close = match self.expansion.types.half_close {
             HalfClose::Cancel => quote!(Cancel),
             HalfClose::Answer => quote!(Answer),
         };
@@ -83,7 +83,7 @@ impl Expansion<'_> {
     }
 
     fn service_types(&self) -> ServiceTypes<'_> {
-        let (krate, calls) = (self.krate, &self.types.call);
+        let (krate, calls) = (self.expansion.krate, &self.call);
         let variants = connect::variants(self.service, None, krate);
         ServiceTypes {
             krate,
@@ -97,8 +97,8 @@ impl Expansion<'_> {
     }
 
     fn rpc_service_impl(&self) -> TokenStream {
-        let (krate, calls, reply) = (self.krate, &self.types.call, &self.types.reply);
-        let max_in_flight = self.types.max_in_flight.as_ref().map(|written| {
+        let (krate, calls, reply) = (self.expansion.krate, &self.call, &self.reply);
+        let max_in_flight = self.expansion.types.max_in_flight.as_ref().map(|written| {
             let self_ = find_ident(written.to_token_stream(), "self")
                 .unwrap_or_else(|| Ident::new("self", Span::mixed_site()));
             quote_spanned! {Span::mixed_site()=>
@@ -107,8 +107,13 @@ impl Expansion<'_> {
                 }
             }
         });
-        let arms = self.calls.iter().map(|call| self.arm(call));
-        let matched = quote_spanned!(Span::mixed_site()=> match call { #(#arms)* });
+        let arms = self.expansion.calls.iter().map(|call| self.arm(call));
+        let matched = match &self.implementation {
+            Some(of_trait) => of_trait.matched(arms),
+            None => quote_spanned!(Span::mixed_site()=> match call { #(#arms)* }),
+        };
+        let positions =
+            self.implementation.as_ref().map(|of_trait| of_trait.positions(&self.expansion.calls));
         let (before, after) = (self.before(&matched), self.after());
         let answer = match after.is_empty() {
             true => quote_spanned!(Span::mixed_site()=> ::core::result::Result::Ok(#before)),
@@ -120,10 +125,11 @@ impl Expansion<'_> {
         };
         let (takes_peer, takes_conn) = self.used();
         let sends_items =
-            self.calls.iter().any(|call| call.item().is_some() && !call.method.sink.has_errors());
+            self.expansion.calls.iter().any(|call| call.item().is_some() && !call.method.sink.has_errors());
         let (context, conn) = (unused("context", !takes_peer && !sends_items), unused("conn", !takes_conn));
         let peer = takes_peer.then(|| quote_spanned!(Span::mixed_site()=> let peer = context.peer();));
         let allow = self
+            .expansion
             .calls
             .iter()
             .any(|call| call.is_job() && attrs::is_deprecated(call.function()))
@@ -138,6 +144,7 @@ impl Expansion<'_> {
                 #conn: &<Self as #krate::Service>::Conn,
                 call: #calls,
             ) -> ::core::result::Result<#reply, #krate::rpc::Failure> {
+                #positions
                 #peer
                 #answer
             }
@@ -147,14 +154,33 @@ impl Expansion<'_> {
 
     /// `ImagesCall::Count { .. } => ImagesReply::Count(Self::count(self).await),`
     fn arm(&self, one: &Call<'_>) -> TokenStream {
-        let (krate, calls, reply) = (self.krate, &self.types.call, &self.types.reply);
-        let (cfgs, name, function) = (one.cfgs(), &one.variant, one.function());
-        if one.method.sink.has_errors() {
-            return quote_spanned! {Span::mixed_site()=>
-                #(#cfgs)* #calls::#name { .. } => #krate::__private::never::<#reply>(),
-            };
+        let (krate, calls, reply) = (self.expansion.krate, &self.call, &self.reply);
+        let (cfgs, name) = (one.cfgs(), &one.variant);
+        let (locals, bindings) = (one.locals(), one.bindings());
+        let has_errors = one.method.sink.has_errors();
+        let value = match has_errors {
+            true => quote_spanned!(Span::mixed_site()=> #krate::__private::never::<#reply>()),
+            false => self.value(one, &locals),
+        };
+        match &self.implementation {
+            Some(_) if has_errors => TokenStream::new(),
+            Some(of_trait) => {
+                let types = self.expansion.param_types(one);
+                of_trait.arm(one, &locals, &types, &value)
+            }
+            None if has_errors => {
+                quote_spanned!(Span::mixed_site()=> #(#cfgs)* #calls::#name { .. } => #value,)
+            }
+            None => quote_spanned! {Span::mixed_site()=>
+                #(#cfgs)*
+                #calls::#name { #bindings } => #reply::#name(#value),
+            },
         }
-        let fields = one.fields();
+    }
+
+    /// What the method returns for these parameters, without the `Interrupted` of a job.
+    fn value(&self, one: &Call<'_>, locals: &[Ident]) -> TokenStream {
+        let function = one.function();
         let references = [
             one.rpc.peer.as_ref().map(|param| self.peer_arg(param)),
             one.rpc.conn.as_ref().map(|param| self.conn_arg(param)),
@@ -164,7 +190,7 @@ impl Expansion<'_> {
             // The job owns its sender.
             if one.is_job() { sender } else { quote_spanned!(at(&param.written.ty)=> &#sender) }
         });
-        let owned: Vec<_> = sender.into_iter().chain(fields.iter().map(ToTokens::to_token_stream)).collect();
+        let owned: Vec<_> = sender.into_iter().chain(locals.iter().map(ToTokens::to_token_stream)).collect();
         let args = references.into_iter().flatten().chain(owned.iter().cloned());
         let fails = one.rpc.may_be_interrupted.then(|| quote_spanned!(at_output(function)=> ?));
         let tail = quote!(.await #fails);
@@ -176,19 +202,19 @@ impl Expansion<'_> {
             }
             false => call(function, args, &tail),
         };
-        let value = match one.item() {
-            Some((item, _)) => self.with_items(one, &item, &value),
+        match one.item() {
+            Some((item, ty)) => self.with_items(one, &item, ty, &value),
             None => value,
-        };
-        quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)*
-            #calls::#name { #(#fields),* } => #reply::#name(#value),
         }
     }
 
     /// `context.with_items(ImagesReply::SearchItem, |sender| async move { value }).await`
-    fn with_items(&self, one: &Call<'_>, item: &Ident, value: &TokenStream) -> TokenStream {
-        let (krate, reply) = (self.krate, &self.types.reply);
+    fn with_items(&self, one: &Call<'_>, item: &Ident, ty: &Type, value: &TokenStream) -> TokenStream {
+        let (krate, reply) = (self.expansion.krate, &self.reply);
+        let wrap = match &self.implementation {
+            Some(of_trait) => of_trait.item(one, &self.expansion.sent(ty)),
+            None => quote_spanned!(Span::mixed_site()=> #reply::#item),
+        };
         // The `?` of an interrupted job is that of the whole call.
         let (value, fails) = match one.rpc.may_be_interrupted {
             true => (
@@ -198,13 +224,13 @@ impl Expansion<'_> {
             false => (value.clone(), None),
         };
         quote_spanned! {Span::mixed_site()=>
-            context.with_items(#reply::#item, |sender| async move { #value }).await #fails
+            context.with_items(#wrap, |sender| async move { #value }).await #fails
         }
     }
 
     /// The call for `#[before]`, checked to have this type.
     fn call_arg(&self, param: &Param) -> TokenStream {
-        let (krate, calls, ty) = (self.krate, &self.types.call, &param.written.ty);
+        let (krate, calls, ty) = (self.expansion.krate, &self.call, &param.written.ty);
         let local = argument("call", param);
         match is_named(ty, calls) {
             true => local,
@@ -222,7 +248,7 @@ impl Expansion<'_> {
 
     /// The match over the calls, or `match Self::check(self, call).await { .. }` around it.
     fn before(&self, matched: &TokenStream) -> TokenStream {
-        let (calls, reply) = (&self.types.call, &self.types.reply);
+        let (calls, reply) = (&self.call, &self.reply);
         let hooks: Vec<_> = self.service.valid_interceptors(Side::Before).collect();
         if hooks.is_empty() {
             return matched.clone();
@@ -234,7 +260,7 @@ impl Expansion<'_> {
             let flow = self.intercepted(method, interceptor, message);
             let flow = match &interceptor.message {
                 Some(param) if !is_named(&param.written.ty, calls) => {
-                    let (krate, ty) = (self.krate, &param.written.ty);
+                    let (krate, ty) = (self.expansion.krate, &param.written.ty);
                     quote_spanned!(at(ty)=> <#ty as #krate::__private::TakesRequest<#calls>>::continued(#flow))
                 }
                 _ => flow,
@@ -263,7 +289,7 @@ impl Expansion<'_> {
             let message = interceptor.message.as_ref().map(|param| {
                 let local = argument("reply", param);
                 let local = quote_spanned!(at(&param.written.ty)=> &#local);
-                let (krate, reply) = (self.krate, &self.types.reply);
+                let (krate, reply) = (self.expansion.krate, &self.reply);
                 match &param.shape {
                     Shape::Shared(reference) if !is_named(&reference.elem, reply) => {
                         let ty = &reference.elem;
@@ -285,7 +311,7 @@ impl Expansion<'_> {
         interceptor: &Interceptor,
         message: Option<TokenStream>,
     ) -> TokenStream {
-        let krate = self.krate;
+        let krate = self.expansion.krate;
         let args = [
             interceptor.peer.as_ref().map(|param| self.peer_arg(param)),
             interceptor.conn.as_ref().map(|param| self.conn_arg(param)),
@@ -316,7 +342,8 @@ impl Expansion<'_> {
     fn used(&self) -> (bool, bool) {
         let interceptors =
             || [Side::Before, Side::After].into_iter().flat_map(|side| self.service.valid_interceptors(side));
-        let calls = || self.calls.iter().filter(|call| !call.method.sink.has_errors()).map(|call| call.rpc);
+        let calls =
+            || self.expansion.calls.iter().filter(|call| !call.method.sink.has_errors()).map(|call| call.rpc);
         let peer = calls().any(|rpc| rpc.peer.is_some())
             || interceptors().any(|(_, interceptor)| interceptor.peer.is_some());
         let conn = calls().any(|rpc| rpc.conn.is_some())
@@ -325,7 +352,7 @@ impl Expansion<'_> {
     }
 }
 
-/// Whether the type is this name alone.
-fn is_named(ty: &Type, name: &Ident) -> bool {
-    matches!(ty, Type::Path(path) if path.path.is_ident(name))
+/// Whether the type is written as this name.
+fn is_named(ty: &Type, name: &TokenStream) -> bool {
+    ty.to_token_stream().to_string() == name.to_string()
 }

@@ -1,0 +1,41 @@
+// errors: 1
+// The client reads what the trait says.
+mod api {
+    use portcullis::Sender;
+    use portcullis::prelude::*;
+
+    #[rpc]
+    pub trait Images {
+        fn shrink(&self, picture: Vec<u8>, width: u32) -> Result<Vec<u8>, String>;
+        async fn count(&self) -> u64;
+        fn search(&self, rows: &Sender<u32>, text: String);
+    }
+}
+
+use portcullis::Sender;
+use portcullis::prelude::*;
+
+struct Server;
+
+#[service(rpc = api::Images)]
+impl Server {
+    #[rpc]
+    #[blocking]
+    fn shrink(&self, picture: Vec<u8>, width: u32) -> Result<Vec<u8>, String> {
+        let _ = width;
+        Ok(picture)
+    }
+
+    #[rpc]
+    async fn count(&self) -> u64 {
+        1
+    }
+
+    #[rpc]
+    #[blocking]
+    fn search(&self, rows: &Sender<u8>, text: String) {
+        let _ = (rows, text);
+    }
+}
+
+fn main() {}
