@@ -14,10 +14,11 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::task::yield_now;
 use tracing::Span;
 
 use super::future_pool::{FuturePool, Slot};
@@ -205,7 +206,7 @@ where
                             // so has what the peer sends.
                             DriverState::Idle(_) if activations == MAX_ACTIVATIONS_PER_POLL => {
                                 this.guard.shared().end_poll();
-                                cx.waker().wake_by_ref();
+                                yield_to_loop(cx);
                                 return Poll::Pending;
                             }
                             _ => continue,
@@ -222,11 +223,19 @@ where
             looks += 1;
             if looks == MAX_ACTIVATIONS_PER_POLL {
                 this.guard.shared().end_poll();
-                cx.waker().wake_by_ref();
+                yield_to_loop(cx);
                 return Poll::Pending;
             }
         }
     }
+}
+
+/// Has the task polled again after other tasks, and after the loop has looked for I/O.
+///
+/// The current-thread runtime of tokio runs a task that wakes itself up to 61 times before it looks
+/// for I/O.
+fn yield_to_loop(cx: &mut Context<'_>) {
+    let _ = pin!(yield_now()).poll(cx);
 }
 
 impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> IdleSession<S, IO, C> {

@@ -306,3 +306,26 @@ fn events_and_pipelined_requests_take_turns() {
         assert_eq!(handled[1..], turns.collect::<Vec<_>>());
     });
 }
+
+#[test]
+fn a_flood_of_events_lets_the_loop_look_for_requests() {
+    run(&mut tokio::runtime::Builder::new_current_thread(), async {
+        let (service, mut told) = machine("fresh");
+        let server = serve(bound(service)).await;
+        let mut client = server.connect().await;
+        let peer = peer(&mut told).await;
+        // Each posts the next one: the queue is never empty.
+        peer.try_post("again".to_owned()).expect("a place");
+        for n in 0..20 {
+            assert_eq!(call(&mut client, &n.to_string()).await, n.to_string());
+        }
+        client.finish().await.expect("half-closed");
+        let (handled, ..) = ended(&mut told).await;
+        // A session that yields handles some hundred events in between. The client is a task of the
+        // same loop, which looks for its response and then for its next request.
+        let events = handled.split(|handled| handled != "again").map(<[_]>::len);
+        let most = events.skip(1).take(19).max().expect("requests");
+        assert!(most < 4000, "{most} events between two requests");
+        server.stop().await;
+    });
+}
