@@ -58,6 +58,8 @@ lints! {
     /// `Handle::current().block_on(..)`, and `block_on` of a method of the service, in a blocking
     /// method.
     BLOCK_ON_A_THREAD: "this blocks a pool thread that can't run other jobs meanwhile, which can deadlock: take `worker: &Worker`, and write `.wait(worker)?`";
+    /// `let _ = rows.send(..);` in a loop of an `#[rpc]` method that sends items.
+    IGNORED_SEND: "this fails when the caller is no longer interested, and the loop goes on: end it, `if rows.send(..).is_err() { break; }`, or write `?`";
 }
 
 /// A blocking method with a `Worker` that it doesn't use.

@@ -13,6 +13,7 @@ mod block_on_thread;
 mod blocking_calls;
 mod dropped_job;
 mod guard_across_await;
+mod ignored_send;
 mod pool_cycle;
 mod unreachable_state;
 mod unused_value;
@@ -33,31 +34,36 @@ pub(crate) fn service(service: &Service) {
     let (helpers, need_the_arc) = (unused_value::helpers(service), arc_missing::methods(service));
     for method in service.methods() {
         self::method(method);
-        for at in unused_value::find(method.function.body.stream(), &helpers) {
+        for at in unused_value::find(body(method), &helpers) {
             method.sink.warn(Warning { lint: Lint::UnusedValue, at });
+        }
+        let sender = method.rpc.as_ref().and_then(|rpc| rpc.sender.as_ref()?.ident());
+        for at in sender.map(|name| ignored_send::find(body(method), name)).into_iter().flatten() {
+            method.sink.warn(Warning { lint: Lint::IgnoredSend, at });
         }
         let arc_missing = arc_missing::find(method, &need_the_arc);
         if !arc_missing.is_empty() {
             arc_missing.into_iter().for_each(|warning| method.sink.warn(warning));
             continue;
         }
-        let body = method.function.body.stream();
         let blocks = matches!(method.role, Role::Blocking(_));
-        let waits = blocks.then(|| block_on_thread::find(body.clone(), &futures)).into_iter().flatten();
-        for warning in dropped_job::find(body, &jobs).into_iter().chain(waits) {
+        let waits = blocks.then(|| block_on_thread::find(body(method), &futures)).into_iter().flatten();
+        for warning in dropped_job::find(body(method), &jobs).into_iter().chain(waits) {
             method.sink.warn(warning);
         }
         if matches!(method.runs_on(), RunsOn::EventLoop) {
-            let body = method.function.body.stream();
-            for warning in
-                blocking_calls::find(body.clone()).into_iter().chain(guard_across_await::find(body))
-            {
+            let guards = guard_across_await::find(body(method));
+            for warning in blocking_calls::find(body(method)).into_iter().chain(guards) {
                 method.sink.warn(warning);
             }
         }
     }
     pool_cycle::check(service);
     unreachable_state::check(service);
+}
+
+fn body(method: &Method) -> TokenStream {
+    method.function.body.stream()
 }
 
 /// Reports the warnings of one method, or of a function outside a block.

@@ -21,6 +21,7 @@ pub(crate) enum Lint {
     ArcMissing,
     UnreachableState,
     BlockOnAThread,
+    IgnoredSend,
 }
 
 impl Lint {
@@ -41,6 +42,7 @@ impl Lint {
             Lint::ArcMissing => "ARC_MISSING",
             Lint::UnreachableState => "UNREACHABLE_STATE",
             Lint::BlockOnAThread => "BLOCK_ON_A_THREAD",
+            Lint::IgnoredSend => "IGNORED_SEND",
         }
     }
 }
