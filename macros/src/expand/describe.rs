@@ -86,9 +86,9 @@ fn call(described: &MethodDescription<'_>, service: &Service, krate: &Path) -> O
     let call = Ident::new("call", Span::mixed_site());
     let (name, number) = match &service.rpc_trait {
         Some(of_trait) => {
-            let (path, name) = (&of_trait.value, &described.name);
+            let (object, name) = (super::rpc::object(&of_trait.value), &described.name);
             let method = quote_spanned! {Span::mixed_site()=>
-                #krate::rpc::private::method::<(dyn #path + 'static)>(#name)
+                #krate::rpc::private::method::<#object>(#name)
             };
             (quote!(#method.name), quote!(#method.number))
         }

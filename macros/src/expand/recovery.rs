@@ -281,16 +281,18 @@ pub(super) fn trailing_items<'a>(
     krate: &'a Path,
 ) -> impl Iterator<Item = TokenStream> + 'a {
     service.items.iter().map(|item| match item {
-        Item::Unparsed(tokens) => {
-            let tokens = misplaced::strip_attrs(tokens.clone());
-            match is_terminated(&tokens) {
-                true => tokens,
-                false => compiler_or_ide(&TokenStream::new(), &tokens, krate),
-            }
-        }
+        Item::Unparsed(tokens) => unparsed(&misplaced::strip_attrs(tokens.clone()), krate),
         Item::Method(method) => trailing_fn(method, true),
         Item::Other(_) => TokenStream::new(),
     })
+}
+
+/// Tokens that can't be parsed. If they are being typed, the compiler has reported them.
+pub(super) fn unparsed(tokens: &TokenStream, krate: &Path) -> TokenStream {
+    match is_terminated(tokens) {
+        true => tokens.clone(),
+        false => compiler_or_ide(&TokenStream::new(), tokens, krate),
+    }
 }
 
 /// The function, if only the compiler can judge it.

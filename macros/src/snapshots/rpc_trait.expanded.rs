@@ -419,10 +419,10 @@ impl Server {
 #[automatically_derived]
 impl ::portcullis::Service for Server {
     type Request = ::portcullis::rpc::ClientMessage<
-        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
     >;
     type Response = ::portcullis::rpc::ServerMessage<
-        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
     >;
     type Error = ::portcullis::SessionError;
     type Conn = ();
@@ -463,22 +463,14 @@ impl ::portcullis::Service for Server {
         const METHODS: &[Method<'static>] = &[
             Method::new(Role::RunsOnPool, "shrink", "")
                 .call(
-                    ::portcullis::rpc::private::method::<
-                        (dyn Images + 'static),
-                    >("shrink")
-                        .name,
-                    ::portcullis::rpc::private::method::<
-                        (dyn Images + 'static),
-                    >("shrink")
-                        .number,
+                    ::portcullis::rpc::private::method::<dyn Images>("shrink").name,
+                    ::portcullis::rpc::private::method::<dyn Images>("shrink").number,
                     &["picture: Bytes", "width: u32"],
                 ),
             Method::new(Role::OnCall, "list", "")
                 .call(
-                    ::portcullis::rpc::private::method::<(dyn Images + 'static)>("list")
-                        .name,
-                    ::portcullis::rpc::private::method::<(dyn Images + 'static)>("list")
-                        .number,
+                    ::portcullis::rpc::private::method::<dyn Images>("list").name,
+                    ::portcullis::rpc::private::method::<dyn Images>("list").number,
                     &[],
                 ),
         ];
@@ -487,26 +479,26 @@ impl ::portcullis::Service for Server {
 }
 #[automatically_derived]
 impl ::portcullis::rpc::RpcService for Server {
-    type Protocol = <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call;
+    type Protocol = <dyn Images as ::portcullis::rpc::private::CallTrait>::Call;
     async fn handle_call(
         self: &::std::sync::Arc<Self>,
         context: ::portcullis::rpc::CallContext<
             '_,
-            <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+            <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
         >,
         _conn: &<Self as ::portcullis::Service>::Conn,
-        call: <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+        call: <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
     ) -> ::core::result::Result<
-        <<(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call as ::portcullis::rpc::Protocol>::Reply,
+        <<dyn Images as ::portcullis::rpc::private::CallTrait>::Call as ::portcullis::rpc::Protocol>::Reply,
         ::portcullis::rpc::Failure,
     > {
         #[allow(non_upper_case_globals)]
         const POSITION_OF_shrink: usize = ::portcullis::rpc::private::position::<
-            (dyn Images + 'static),
+            dyn Images,
         >("shrink");
         #[allow(non_upper_case_globals)]
         const POSITION_OF_list: usize = ::portcullis::rpc::private::position::<
-            (dyn Images + 'static),
+            dyn Images,
         >("list");
         ::core::result::Result::Ok(
             match ::portcullis::rpc::Protocol::method(&call) {
@@ -514,12 +506,12 @@ impl ::portcullis::rpc::RpcService for Server {
                 POSITION_OF_shrink => {
                     let (arg0, arg1) = ::portcullis::rpc::private::params::<
                         POSITION_OF_shrink,
-                        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+                        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
                         (Bytes, u32),
                     >(call);
                     ::portcullis::rpc::private::reply::<
                         POSITION_OF_shrink,
-                        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+                        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
                         _,
                     >(Self::shrink(self, arg0, arg1).await?)
                 }
@@ -527,19 +519,19 @@ impl ::portcullis::rpc::RpcService for Server {
                 POSITION_OF_list => {
                     let () = ::portcullis::rpc::private::params::<
                         POSITION_OF_list,
-                        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+                        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
                         (),
                     >(call);
                     ::portcullis::rpc::private::reply::<
                         POSITION_OF_list,
-                        <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+                        <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
                         _,
                     >(
                         context
                             .with_items(
                                 ::portcullis::rpc::private::item::<
                                     POSITION_OF_list,
-                                    <(dyn Images + 'static) as ::portcullis::rpc::private::CallTrait>::Call,
+                                    <dyn Images as ::portcullis::rpc::private::CallTrait>::Call,
                                     String,
                                 >,
                                 |sender| async move { Self::list(self, &sender).await },

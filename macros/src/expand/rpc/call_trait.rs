@@ -13,7 +13,7 @@
 
 use super::{Call, Expansion, signature};
 use crate::{
-    expand::{misplaced, signature},
+    expand::{misplaced, recovery, signature},
     model::CallTrait,
 };
 use proc_macro2::{Span, TokenStream};
@@ -68,7 +68,10 @@ impl Expansion<'_> {
             quote!(#attrs #head #end)
         });
         // The compiler reads up to the first syntax error, so they come last.
-        let unparsed = written.unparsed.iter().map(|tokens| misplaced::strip_attrs(tokens.clone()));
+        let unparsed = written.unparsed.iter().map(|tokens| {
+            let tokens = misplaced::strip_attrs(tokens.clone());
+            recovery::unparsed(&tokens, self.krate)
+        });
         quote! {
             #(#attrs)*
             #(#[doc = #docs])*

@@ -23,15 +23,20 @@ pub(super) struct Implementation<'a> {
     krate: &'a Path,
 }
 
+/// The trait as a type. Everywhere in the same tokens, so that the compiler reports a path that is
+/// no trait once.
+pub(crate) fn object(path: &Path) -> TokenStream {
+    quote_spanned!(at(path)=> dyn #path)
+}
+
 impl<'a> Implementation<'a> {
     pub(super) fn new(path: &'a Path, krate: &'a Path) -> Self {
         Implementation { path, krate }
     }
 
-    /// `(dyn images::Images + 'static)`
+    /// `dyn images::Images`
     fn object(&self) -> TokenStream {
-        let path = self.path;
-        quote_spanned!(at(path)=> (dyn #path + 'static))
+        object(self.path)
     }
 
     /// The enum of the calls.

@@ -17,6 +17,8 @@ mod implementation;
 mod protocol;
 mod service;
 
+pub(super) use self::implementation::object;
+
 use self::implementation::Implementation;
 use super::{attrs, call::at_output, cfg, span::at, types};
 use crate::model::{
