@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::error::SessionError;
+use super::error::{SessionError, TrySendError};
 use super::peer::Peer;
 use portcullis_runtime::internal::sync::Mutex;
 
@@ -42,7 +42,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped before its end, it has taken nothing.
     pub async fn next(&mut self) -> Result<Req, SessionError> {
-        NextRequest { slot: &self.slot.0, patience: Patience::Idle }.await
+        NextRequest::new(&self.slot, Patience::Idle).await
     }
 
     /// The next request, if it comes within `limit`.
@@ -59,7 +59,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// Dropped before its end, it has taken nothing.
     pub async fn next_timeout(&mut self, limit: Duration) -> Result<Req, SessionError> {
         if limit.is_zero() {
-            return NextRequest { slot: &self.slot.0, patience: Patience::None }.await;
+            return NextRequest::new(&self.slot, Patience::None).await;
         }
         tokio::time::timeout(limit, self.next()).await.unwrap_or(Err(SessionError::Timeout))
     }
@@ -68,7 +68,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// idle time.
     #[doc(hidden)]
     pub async fn next_while_busy(&mut self) -> Result<Req, SessionError> {
-        NextRequest { slot: &self.slot.0, patience: Patience::Busy }.await
+        NextRequest::new(&self.slot, Patience::Busy).await
     }
 
     /// As [`next_while_busy`](Self::next_while_busy), or as [`next_timeout`](Self::next_timeout)
@@ -129,7 +129,13 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// # Cancellation
     /// Dropped while it waits, it sends nothing.
     pub async fn send(&self, response: Rsp) -> Result<(), SessionError> {
-        self.peer.send(response).await.map_err(|_| SessionError::Ended(self.peer.inner().end_reason()))
+        let ended = || SessionError::Ended(self.peer.inner().end_reason());
+        match self.peer.try_send(response) {
+            Ok(()) => Ok(()),
+            // Most responses find room, and need no future that owns the peer.
+            Err(TrySendError::Full(response)) => self.peer.send(response).await.map_err(|_| ended()),
+            Err(TrySendError::Closed(_)) => Err(ended()),
+        }
     }
 
     /// Sends each item of a stream, as fast as the peer reads; ends with the stream, or with the
@@ -176,17 +182,28 @@ pub enum Patience {
 struct NextRequest<'a, Req> {
     slot: &'a Mutex<Slot<Req>>,
     patience: Patience,
+    /// This call waits for an item.
+    is_waiting: bool,
+}
+
+impl<'a, Req> NextRequest<'a, Req> {
+    fn new(slot: &'a RequestSlot<Req>, patience: Patience) -> Self {
+        Self { slot: &slot.0, patience, is_waiting: false }
+    }
 }
 
 impl<Req> Future for NextRequest<'_, Req> {
     type Output = Result<Req, SessionError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // A handler that goes on asking after the end must not hold the loop.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
-        let mut slot = self.slot.lock();
-        slot.request(self.patience, 1);
-        match slot.take_item(self.patience) {
+        let this = &mut *self;
+        let mut slot = this.slot.lock();
+        slot.request(this.patience, 1);
+        let item = slot.take_item(this.patience);
+        this.is_waiting = item.is_none();
+        match item {
             Some(item) => {
                 coop.made_progress();
                 Poll::Ready(item)
@@ -201,6 +218,9 @@ impl<Req> Future for NextRequest<'_, Req> {
 
 impl<Req> Drop for NextRequest<'_, Req> {
     fn drop(&mut self) {
+        if !self.is_waiting {
+            return;
+        }
         let mut slot = self.slot.lock();
         slot.awaited = false;
         // The timeout of this call, if it was dropped before it could return it, is not for the
