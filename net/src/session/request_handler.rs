@@ -5,7 +5,7 @@
 //! | step | until |
 //! |---|---|
 //! | handle requests and events, alternately | none is left, or [`Server::max_unwritten_bytes`](crate::Server::max_unwritten_bytes) wait to be written |
-//! | read again before writing, if the last read filled the buffer | [`MAX_READS`] |
+//! | read again before writing, if the last read filled the buffer | [`MAX_READ_BEFORE_WRITE`] bytes are read |
 //! | write once | |
 //! | all is written: read once | nothing was read: the session is idle |
 //! | the state takes only events, and one buffer was read ahead: wait for an event and deadlines | any of these |
@@ -46,8 +46,9 @@ const YIELD_EVERY: usize = 128;
 /// Decoding this many bytes counts as a turn: all turns take a millisecond or so.
 const BYTES_PER_TURN: usize = 1024;
 
-/// The session reads this often before it writes, while its reads fill the buffer.
-const MAX_READS: usize = 4;
+/// The session reads again before it writes, while its reads fill the buffer and have brought fewer
+/// bytes than this. A client that waits for its answers is not left to wait for more than these.
+const MAX_READ_BEFORE_WRITE: usize = 64 * 1024;
 
 /// Runs the active phase. Returns the idle session, or `None` if the session has ended.
 pub(crate) async fn run_active<S, IO, C>(
@@ -109,16 +110,19 @@ where
         if is_new {
             self.enter_state();
         }
-        let (mut turns, mut reads) = (0, 0);
+        // How many bytes were read since the session wrote.
+        let (mut turns, mut read) = (0, self.idle.io.unread());
         loop {
             let handled = self.handle_ready(&mut turns).await?;
-            if handled == Handled::All && self.idle.io.last_read_was_full() && reads < MAX_READS {
-                reads += 1;
-                if self.may_read_more() && self.try_read().await {
-                    continue;
-                }
+            if handled == Handled::All
+                && self.idle.io.last_read_was_full()
+                && read < MAX_READ_BEFORE_WRITE
+                && self.may_read_more()
+                && self.try_read(&mut read).await
+            {
+                continue;
             }
-            reads = 0;
+            read = 0;
             self.write().await?;
             let is_written = !self.idle.io.has_output();
             if handled != Handled::Blocked {
@@ -143,7 +147,7 @@ where
                 continue;
             }
             self.begin_read_wait();
-            if self.try_read().await {
+            if self.try_read(&mut read).await {
                 continue;
             }
             // Not before the read: a request that has come in time counts, also if the event loop
@@ -166,15 +170,16 @@ where
                 }
             }
             // Alternately, so that neither requests nor events can starve the others.
-            let handled_event = self.handle_event().await?;
-            *turns += 1;
+            let events = self.handle_events(MAX_CONSECUTIVE_EVENTS - consecutive_events).await?;
+            *turns += events.max(1);
             if self.idle.io.may_have_request() && !self.check_ended()? && self.handle_request().await? {
                 consecutive_events = 0;
                 *turns += take_decode_cost() / BYTES_PER_TURN;
-            } else if handled_event && consecutive_events < MAX_CONSECUTIVE_EVENTS {
-                consecutive_events += 1;
             } else {
-                break;
+                consecutive_events += events;
+                if events == 0 || consecutive_events >= MAX_CONSECUTIVE_EVENTS {
+                    break;
+                }
             }
             // Here, too: a session that always has requests is never idle.
             if self.idle.io.state_expired() && !self.check_ended()? {
@@ -244,9 +249,12 @@ where
         }
     }
 
-    /// Reads once. Returns false if nothing was there.
-    async fn try_read(&mut self) -> bool {
-        poll_fn(|cx| Poll::Ready(self.idle.io.poll_read(cx).is_ready())).await
+    /// Reads once, and adds the bytes to `read`. Returns false if nothing was there.
+    async fn try_read(&mut self, read: &mut usize) -> bool {
+        let before = self.idle.io.unread();
+        let has_read = poll_fn(|cx| Poll::Ready(self.idle.io.poll_read(cx).is_ready())).await;
+        *read += self.idle.io.unread().saturating_sub(before);
+        has_read
     }
 
     fn encode_queued(&mut self) -> ControlFlow<Reason> {

@@ -18,7 +18,7 @@ use super::lifecycle::run_on_error;
 use super::registry::SessionRegistry;
 use super::run_with_io::{NoDemand, resume_with_io, run_with_io};
 use crate::codec::{Codec, DecodeError};
-use crate::service::internal::SessionShared;
+use crate::service::internal::{SessionShared, is_yield_requested};
 use crate::service::{Limit, Peer, Reason, Responses, Service, SessionError, Step};
 use crate::transport::Transport;
 
@@ -231,48 +231,67 @@ where
         }
     }
 
-    /// Handles one event. Returns false if there is none.
+    /// Handles events, until there are none, `max` are handled, or the session has something else
+    /// to do. Returns how many it has handled.
     #[inline]
-    pub(super) async fn handle_event(&mut self) -> ControlFlow<Reason, bool> {
-        let Some(event) = self.handling.next_event(self.idle.io.shared()) else {
-            return ControlFlow::Continue(false);
-        };
-        // As a rule, an event does not end the wait for a request, which continues afterwards.
-        if self.idle.state.as_ref().is_some_and(S::event_restarts_idle) {
-            self.idle.io.restart_state_idle();
-        }
-        self.idle.io.pause_read_wait();
-        let applied = {
-            let Self { registry, peer, idle, handling } = &mut *self;
-            let IdleSession { io, conn, state } = &mut **idle;
-            let before = take_state::<S>(state, &mut handling.state)?;
-            let half_close = S::half_close(&before);
-            let mut handler = pin!(registry.service().on_event(before, peer, conn, event));
-            let at_once = InlinePollFn(|cx: &mut Context<'_>| {
-                let polled = handler.as_mut().poll(cx);
-                Poll::Ready(
-                    polled.map(|done| apply_outcome(registry.service(), io, state, handling.state, done)),
-                )
-            });
-            match at_once.await {
-                Poll::Ready(applied) => applied,
-                Poll::Pending => {
-                    handling.put_back_events(io.shared());
-                    match resume_with_io(io, half_close.into(), handler).await {
-                        Ok(done) => apply_outcome(registry.service(), io, state, handling.state, done),
-                        Err(reason) => return ControlFlow::Break(reason),
+    pub(super) async fn handle_events(&mut self, max: usize) -> ControlFlow<Reason, usize> {
+        let mut handled = 0;
+        while let Some(event) = self.handling.next_event(self.idle.io.shared()) {
+            // As a rule, an event does not end the wait for a request, which continues afterwards.
+            if self.idle.state.as_ref().is_some_and(S::event_restarts_idle) {
+                self.idle.io.restart_state_idle();
+            }
+            self.idle.io.pause_read_wait();
+            let applied = {
+                let Self { registry, peer, idle, handling } = &mut *self;
+                let IdleSession { io, conn, state } = &mut **idle;
+                let before = take_state::<S>(state, &mut handling.state)?;
+                let half_close = S::half_close(&before);
+                let mut handler = pin!(registry.service().on_event(before, peer, conn, event));
+                let at_once = InlinePollFn(|cx: &mut Context<'_>| {
+                    let polled = handler.as_mut().poll(cx);
+                    Poll::Ready(
+                        polled.map(|done| apply_outcome(registry.service(), io, state, handling.state, done)),
+                    )
+                });
+                match at_once.await {
+                    Poll::Ready(applied) => applied,
+                    Poll::Pending => {
+                        handling.put_back_events(io.shared());
+                        match resume_with_io(io, half_close.into(), handler).await {
+                            Ok(done) => apply_outcome(registry.service(), io, state, handling.state, done),
+                            Err(reason) => return ControlFlow::Break(reason),
+                        }
                     }
                 }
+            };
+            match applied {
+                Ok(true) => {}
+                Ok(false) => {
+                    let state = S::state_name(self.handling.state);
+                    debug!(state, "event ignored: no handler for this state");
+                }
+                Err(error) => Box::pin(self.handle_error(error)).await?,
             }
-        };
-        match applied {
-            Ok(true) => {}
-            Ok(false) => {
-                debug!(state = S::state_name(self.handling.state), "event ignored: no handler for this state")
+            handled += 1;
+            if handled == max || self.has_more_than_events() {
+                break;
             }
-            Err(error) => Box::pin(self.handle_error(error)).await?,
         }
-        ControlFlow::Continue(true)
+        ControlFlow::Continue(handled)
+    }
+
+    /// Whether something comes before the next event: a request, the end, a response that was sent
+    /// to the peer, a write, a time limit of the state, or a receiver that is to run first.
+    #[inline]
+    fn has_more_than_events(&self) -> bool {
+        let IdleSession { io, state, .. } = &*self.idle;
+        io.may_have_request()
+            || io.shared().is_dirty()
+            || io.is_full()
+            || state.as_ref().is_none_or(S::closes)
+            || io.state_expired()
+            || is_yield_requested()
     }
 
     /// Handles a time limit of the state, which has passed.

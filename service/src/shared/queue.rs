@@ -105,8 +105,8 @@ impl<T> BoundedQueue<T> {
     /// Whether half of what may be queued is queued.
     pub(crate) fn is_half_full(&self) -> bool {
         let len = self.len();
-        let half = |max: usize| max - max / 2;
-        len > 0 && (len >= half(self.max_count) || self.weight >= half(self.max_weight))
+        let is_half = |count: usize, max: usize| count >= max.saturating_sub(count);
+        len > 0 && (is_half(len, self.max_count) || is_half(self.weight, self.max_weight))
     }
 
     #[inline]
