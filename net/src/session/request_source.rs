@@ -115,6 +115,9 @@ impl<Req: Send + 'static> RequestSource<Req> {
         while more.len() < max {
             let Next::Given(next) = self.next(io, &mut Context::from_waker(cx.waker())) else { break };
             let is_last = next.is_err();
+            if more.capacity() == 0 {
+                more.reserve_exact(max);
+            }
             more.push_back(next);
             if is_last {
                 break;

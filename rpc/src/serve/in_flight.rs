@@ -18,6 +18,9 @@ use std::time::Instant;
 
 use portcullis_runtime::internal::error::catch_and_log;
 
+/// How many slots are allocated with the second, and how many may be woken without an allocation.
+const SECOND_SLOTS: usize = 31;
+
 /// The calls in flight. Dropping it cancels them.
 pub(super) struct InFlight<F> {
     slots: Vec<Slot<F>>,
@@ -141,10 +144,19 @@ impl<F: Future> InFlight<F> {
     ) -> Option<F::Output> {
         let index = self.free;
         if index == self.slots.len() {
+            if index == 1 {
+                // Probably the second of many.
+                self.slots.reserve(SECOND_SLOTS);
+            }
             self.slots.push(Slot::new());
             self.slots[index].next_free = index + 1;
         }
         let slot = &mut self.slots[index];
+        // Calls that are ready at once all use the first slot. A call beside one that is pending
+        // will probably be pending, too.
+        if index > 0 && slot.waker.is_none() {
+            slot.waker = Some(new_waker(&mut self.woken, index));
+        }
         slot.future.set(Some(future()));
         let mut polled = slot.poll(cx);
         if polled.is_pending() && slot.waker.is_none() {
@@ -188,6 +200,9 @@ impl<F: Future> InFlight<F> {
         }
         let mut polled = std::mem::take(&mut self.polled);
         std::mem::swap(&mut state.slots, &mut polled);
+        if state.slots.capacity() == 0 && self.slots.len() > 1 {
+            state.slots.reserve(1 + SECOND_SLOTS);
+        }
         drop(state);
         for index in polled.drain(..) {
             let slot = &mut self.slots[index];

@@ -179,6 +179,7 @@ where
                 return Poll::Ready(Ok(()));
             }
             self.received_at = None;
+            self.outbox.reserve(1 + self.received.len());
             if let Err(error) = self.handle(first, cx) {
                 self.outbox.flush(cx);
                 return Poll::Ready(Err(error));

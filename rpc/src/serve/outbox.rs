@@ -35,6 +35,11 @@ impl<'a, P: Protocol> Outbox<'a, P> {
         self.is_closed
     }
 
+    /// Allocates once for `replies` more.
+    pub(super) fn reserve(&mut self, replies: usize) {
+        self.replies.reserve(replies);
+    }
+
     pub(super) fn push(&mut self, reply: ServerMessage<P>) {
         self.replies.push_back(reply);
     }
