@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{FutureExt, SinkExt, StreamExt};
@@ -17,11 +18,16 @@ use tokio_util::codec::Framed;
 use super::cores;
 use super::frame::{Frame, Frames};
 
-/// One thread, because the client process uses the other core.
+/// One thread, because the client process uses the other core. Threads for blocking work, which
+/// start after it, may use all cores.
 pub(crate) static SERVERS: LazyLock<Runtime> = LazyLock::new(|| {
+    let (all, has_loop_thread) = (cores::allowed(), AtomicBool::new(false));
     Builder::new_multi_thread()
         .worker_threads(1)
-        .on_thread_start(cores::first)
+        .on_thread_start(move || match has_loop_thread.swap(true, Ordering::Relaxed) {
+            false => cores::first(),
+            true => cores::any_of(all),
+        })
         .enable_all()
         .build()
         .expect("a runtime")

@@ -3,9 +3,9 @@
 //!
 //! A call has 64 bytes of text, and a deadline of ten seconds. `echo` returns the text; `hash`
 //! offloads a no-op of some hundred nanoseconds to a thread. The servers run on one loop of one
-//! thread, and the clients on another, on the other core. The threads for blocking work are on the
-//! core of the servers: one of ours, and as many as tokio starts for the peers, which use
-//! `spawn_blocking`. Raw bytes, which nobody parses, show what the connections allow.
+//! thread, and the clients on another, on the other core. The threads for blocking work may use
+//! both: one of ours, and as many as tokio starts for the peers, which use `spawn_blocking`. Raw
+//! bytes, which nobody parses, show what the connections allow.
 
 pub(crate) mod count;
 mod jsonrpsee;

@@ -8,7 +8,6 @@ use portcullis::prelude::*;
 use portcullis::{Interrupted, Pool};
 
 use super::{Caller, DEADLINE, hash};
-use crate::echo::cores;
 use crate::echo::servers::SERVERS;
 
 /// More connections than the bench opens.
@@ -45,9 +44,7 @@ macro_rules! format {
         impl $name {
             pub(super) fn start() -> SocketAddr {
                 let _inside = SERVERS.enter();
-                // On the core of the servers, as the threads of `spawn_blocking` are.
-                let pool = Pool::builder("hash").threads(1).thread_state(cores::first);
-                let pool = pool.build().expect("a thread");
+                let pool = Pool::builder("hash").threads(1).build().expect("a thread");
                 let server = Server::new(Texts { pool }).codec(LengthPrefixed::<$format>::new());
                 let server =
                     server.max_connections(CONNECTIONS).bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
