@@ -63,6 +63,30 @@ impl Thumbnails {
     }
 }
 
+struct Maths;
+
+/// Typed calls.
+#[service]
+#[allow(dead_code)]
+impl Maths {
+    /// Doubles a number.
+    #[rpc]
+    async fn twice(&self, n: u64) -> u64 {
+        n * 2
+    }
+
+    #[rpc(name = "maths/list", number = 7)]
+    #[blocking]
+    fn list(&self, numbers: &portcullis::Sender<u64>, r#type: Vec<Option<u64>>, from: u64) {
+        let _ = (numbers, r#type, from);
+    }
+
+    #[blocking]
+    fn halve(&self, n: u64) -> u64 {
+        n / 2
+    }
+}
+
 struct Chat<T>(PhantomData<fn() -> T>);
 
 #[service]
@@ -199,6 +223,32 @@ fn a_description_is_a_constant() {
     assert_eq!(crossing("shrink", "keep"), Some(Crossing::ToPool));
     assert_eq!(crossing("shrink", "halve"), Some(Crossing::SameThread));
     assert_eq!(crossing("keep", "shrink"), None);
+}
+
+#[test]
+fn calls_are_described_with_their_parameters_names_and_numbers() {
+    let maths = Maths::describe();
+    assert_eq!(maths.kind(), Kind::PerCall);
+    let calls: Vec<_> =
+        maths.rpc_methods().map(|call| (call.name, call.wire_name, call.wire_number)).collect();
+    let twice = portcullis::rpc::method_number("twice");
+    let expected = [("twice", Some("twice"), Some(twice)), ("list", Some("maths/list"), Some(7))];
+    assert_eq!(calls, expected);
+    let list = maths.method("list").unwrap();
+    assert_eq!(list.params, ["r#type: Vec<Option<u64>>", "from: u64"], "without the sender");
+    assert_eq!(maths.method("halve").unwrap().wire_number, None);
+    assert!(maths.transitions().is_empty());
+    let text = maths.to_string();
+    for line in [
+        &*format!("  twice  rpc (number {twice}, n: u64): Doubles a number."),
+        "  list   blocking rpc (name maths/list, number 7, r#type: Vec<Option<u64>>, from: u64, on Pool::shared())",
+        "  halve  blocking (on Pool::shared())",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&maths.json()).unwrap();
+    assert_eq!(json["methods"][0]["wire_number"], twice);
+    assert_eq!(json["methods"][1]["wire_name"], "maths/list");
 }
 
 #[test]

@@ -43,3 +43,51 @@ impl Echo {
 pub fn double(n: u64) -> u64 {
     n * 2
 }
+
+/// Typed calls, of a trait and of a block.
+pub mod calls {
+    use gate::{Sender, Worker, rpc, service};
+
+    /// The calls of [`Counter`].
+    #[rpc(crate = gate, derive(Debug))]
+    pub trait Count {
+        /// Counts to a number.
+        fn count(&self, numbers: &Sender<u32>, to: u32) -> Result<u32, String>;
+
+        /// Doubles a number.
+        async fn double(&self, n: u64) -> u64;
+    }
+
+    /// A service that implements a trait.
+    #[derive(Debug)]
+    pub struct Counter;
+
+    #[service(crate = gate, rpc = Count)]
+    impl Counter {
+        #[rpc]
+        #[blocking]
+        fn count(&self, worker: &Worker, numbers: &Sender<u32>, to: u32) -> Result<u32, String> {
+            for n in 0..to {
+                numbers.send(worker, n).map_err(|error| error.to_string())?;
+            }
+            Ok(to)
+        }
+
+        #[rpc]
+        async fn double(&self, n: u64) -> u64 {
+            n * 2
+        }
+    }
+
+    /// A service with a client of its own.
+    #[derive(Debug)]
+    pub struct Halver;
+
+    #[service(crate = gate)]
+    impl Halver {
+        #[rpc]
+        async fn halve(&self, n: u64) -> u64 {
+            n / 2
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use gate::{Client, JsonLines, Server};
+use ui_tests_renamed::calls::{Counter, Halver};
 use ui_tests_renamed::{Echo, double};
 
 #[tokio::test]
@@ -16,4 +17,13 @@ async fn a_renamed_dependency_serves() {
     assert_eq!(double(21).await.unwrap(), 42);
     handle.stop();
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_renamed_dependency_makes_calls() {
+    let counter = gate::test::connect(Counter).await.unwrap();
+    assert_eq!(counter.client().double(21).await, Ok(42));
+    assert_eq!(counter.client().count(40).finish().await, Ok(40));
+    let halver = gate::test::connect(Halver).await.unwrap();
+    assert_eq!(halver.client().halve(42).await, Ok(21));
 }
