@@ -38,11 +38,15 @@ impl Future for HostTask {
         let this = &mut *self;
         loop {
             if let Some(mut call) = this.call.take() {
-                if context::with(&mut this.current, true, || call.as_mut().poll_call(cx)).is_pending() {
+                if context::with(&mut this.current, true, || call.as_mut().poll_call(cx)).is_ready() {
+                    this.host.complete_call(call);
+                } else if this.host.poll_interrupted(cx.waker()) {
+                    // No worker waits for it any more.
+                    drop_call(Some(call));
+                } else {
                     this.call = Some(call);
                     return Poll::Pending;
                 }
-                this.host.complete_call(call);
             }
             match this.host.next_step(cx.waker()) {
                 HostTaskStep::Run(HostRequest::Call(call)) => this.call = Some(call),
@@ -65,10 +69,14 @@ impl Drop for HostTask {
             return;
         }
         self.host.host_task_dropped(self.call.is_some());
-        // The future is the user's. A panic in its drop must not reach the executor.
-        let call = self.call.take();
-        if let Err(panic) = catch_panic(|| drop(call)) {
-            tracing::error!(%panic, "a panic in a drop, at the end of a wait");
-        }
+        drop_call(self.call.take());
+    }
+}
+
+/// Drops a call that is not polled to its end. The future is the user's. A panic in its drop must
+/// not reach the executor.
+fn drop_call(call: Option<BoxCall>) {
+    if let Err(panic) = catch_panic(|| drop(call)) {
+        tracing::error!(%panic, "a panic in a drop, at the end of a wait");
     }
 }

@@ -337,6 +337,9 @@ pub(crate) trait Host: Job {
     /// For a host task: what to do next.
     fn next_step(&self, waker: &Waker) -> HostTaskStep;
     fn complete_call(&self, call: BoxCall);
+    /// Whether the job was interrupted, so that its worker waits for no call. If not, `waker` is
+    /// woken when it is.
+    fn poll_interrupted(&self, waker: &Waker) -> bool;
     /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.
     fn host_task_dropped(&self, has_call: bool);
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use portcullis::{Interrupted, Pool};
-use portcullis_tests::{Gate, LIMIT, eventually, on_loops, poll_once};
+use portcullis_tests::{Gate, LIMIT, OpenOnDrop, eventually, on_loops, poll_once, wait};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -171,6 +171,21 @@ on_loops! {
         assert_eq!(job.await.unwrap(), (true, 5));
     }
 
+    anywhere async fn p2_a_call_of_a_job_on_the_thread_of_another_is_dropped_at_the_deadline_of_that_job() {
+        let one = one();
+        let inner = one.clone();
+        let job = one.job("outer").deadline(LIMIT).run(move |worker| {
+            let dropped = Arc::new(Gate::default());
+            let guard = OpenOnDrop(Arc::clone(&dropped));
+            let late = inner.job("nested").deadline(300 * MS).try_run(move |worker| worker.run_on_loop(async move {
+                let _guard = guard;
+                std::future::pending::<()>().await;
+            }));
+            (late.wait(worker).is_err(), dropped.pass())
+        });
+        assert_eq!(job.await.unwrap(), (true, true));
+    }
+
     anywhere async fn p2_a_call_of_a_job_on_the_thread_of_another_ends_at_the_deadline_of_the_outer_job() {
         let one = one();
         let inner = one.clone();
@@ -192,6 +207,16 @@ on_loops! {
             let _ = tell.send(nested.wait(worker));
         }).detach();
         assert_eq!(tokio::time::timeout(LIMIT, told).await.expect("in time").unwrap().unwrap(), 3);
+    }
+
+    async fn p3_a_call_of_a_detached_job_is_dropped_at_the_deadline_of_the_job() {
+        let dropped = Arc::new(Gate::default());
+        let guard = OpenOnDrop(Arc::clone(&dropped));
+        one().job("late").deadline(300 * MS).run(move |worker| worker.run_on_loop(async move {
+            let _guard = guard;
+            std::future::pending::<()>().await;
+        })).detach();
+        wait(|| dropped.is_open()).await;
     }
 
     async fn p3_detaching_a_job_while_one_on_its_thread_calls_hands_the_call_over() {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::host::wake;
 use super::state::JobState;
 use super::{Awaiter, JobCell, Output, Stage};
 use crate::error::{Interrupted, catch_and_log};
@@ -77,6 +78,7 @@ where
         }
         let unanswered = (state.host.pending_call.take(), state.host.take_served());
         let timers = state.host.take_timers();
+        let call_waker = state.host.take_call_waker();
         self.notify(state);
         if first && why == CancelReason::Deadline {
             self.record(Counters::deadline_exceeded);
@@ -90,9 +92,8 @@ where
         // A panic in the drop of what the job captured must not reach the thread that cancels (the
         // timer, a drain, another caller).
         catch_and_log("a drop of what a cancelled job captured", || drop((stage, unanswered, timers)));
-        if let Some(waker) = waker {
-            catch_and_log("a waker", || waker.wake());
-        }
+        wake(waker);
+        wake(call_waker);
         if cancelled_from.is_some() {
             self.meta.notify(Hooks::finished);
         }

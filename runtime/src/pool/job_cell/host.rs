@@ -63,6 +63,8 @@ struct RareState {
     queued_calls: VecDeque<BoxCall>,
     /// For the host: the host tasks of jobs that run on the worker's thread.
     served: Vec<BoxTask>,
+    /// Of the host task, while it polls a call: for an interruption.
+    call_waker: Option<Waker>,
     /// For the worker, while it waits: jobs that run on its thread.
     handed_off: VecDeque<Arc<dyn HandedOff>>,
 }
@@ -132,6 +134,12 @@ impl HostChannel {
     #[inline]
     pub(super) fn take_timers(&mut self) -> Option<Timers> {
         self.rare.as_mut().map(|rare| std::mem::take(&mut rare.timers))
+    }
+
+    /// To be called when the job is interrupted.
+    #[inline]
+    pub(super) fn take_call_waker(&mut self) -> Option<Waker> {
+        self.rare.as_mut()?.call_waker.take()
     }
 
     pub(super) fn take_queued_calls(&mut self) -> Option<VecDeque<BoxCall>> {
@@ -462,13 +470,14 @@ where
     pub(super) fn put_completed(&self, call: BoxCall, waker: Option<&Waker>) -> bool {
         let mut state = self.state.lock();
         state.host.completed_call = Some(call);
+        let call_waker = state.host.take_call_waker();
         self.meta.notify(Hooks::resumed);
         let idle = state.output.is_none() && !state.host.has_requests();
         let before = waker.filter(|_| idle).and_then(|waker| state.waker.replace(waker.clone()));
         let parked = std::mem::take(&mut state.host.parked);
         drop(state);
         self.wake_worker(parked);
-        drop(before); // this may drop its task, which is the user's code
+        drop((before, call_waker)); // this may drop their task, which is the user's code
         idle
     }
 
@@ -499,6 +508,20 @@ where
         drop(state);
         wakers.wake();
         HostTaskStep::End
+    }
+
+    /// As [`Host::poll_interrupted`].
+    pub(super) fn poll_interrupted_for_host_task(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        if self.cancel_reason().is_some() {
+            return true;
+        }
+        let known = &mut state.host.rare_mut().call_waker;
+        let is_known = known.as_ref().is_some_and(|known| known.will_wake(waker));
+        let before = if is_known { None } else { known.replace(waker.clone()) };
+        drop(state);
+        drop(before); // this may drop its task, which is the user's code
+        false
     }
 
     /// The host task was dropped before its end; `has_call`: with a call that the worker waits for.

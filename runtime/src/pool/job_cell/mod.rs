@@ -408,6 +408,10 @@ where
         self.put_completed(call, None);
     }
 
+    fn poll_interrupted(&self, waker: &Waker) -> bool {
+        self.poll_interrupted_for_host_task(waker)
+    }
+
     fn host_task_dropped(&self, has_call: bool) {
         self.without_host_task(has_call);
     }
