@@ -64,17 +64,13 @@ impl<Req, Rsp> Session<Req, Rsp> {
         tokio::time::timeout(limit, self.next()).await.unwrap_or(Err(SessionError::Timeout))
     }
 
-    /// As [`next`](Self::next), for a handler that does something else meanwhile: the wait is no
-    /// idle time.
-    #[doc(hidden)]
-    pub async fn next_while_busy(&mut self) -> Result<Req, SessionError> {
-        NextRequest::new(&self.slot, Patience::Busy).await
-    }
-
-    /// As [`next_while_busy`](Self::next_while_busy), or as [`next_timeout`](Self::next_timeout)
-    /// with a limit of zero if `!waits`, for a handler that takes requests together. Appends
-    /// further requests that have been received to `batch`, which is empty, so that there are
-    /// `max` with the first. An error is the last of them.
+    /// Polls for requests that are taken together: returns the next one, and appends those that
+    /// have been received after it to `batch`, which is empty, so that there are up to `max` in
+    /// all. An error is the last of them.
+    ///
+    /// If `waits`, it waits for the next one, and the wait is no idle time: the handler does
+    /// something else meanwhile. Otherwise it is as [`next_timeout`](Self::next_timeout) with a
+    /// limit of zero.
     ///
     /// A handler that no longer wants what it was not given yet calls [`withdraw`](Self::withdraw).
     #[doc(hidden)]

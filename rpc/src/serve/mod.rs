@@ -166,7 +166,8 @@ where
             if matches!(self.input, Input::Ended) {
                 return if is_busy { Poll::Pending } else { Poll::Ready(Ok(())) };
             }
-            let capacity = self.max_in_flight.saturating_mul(2) - self.in_flight.len() - self.waiting.len();
+            let read = self.in_flight.len() + self.waiting.len();
+            let capacity = self.max_in_flight.saturating_mul(2).saturating_sub(read);
             if capacity == 0 || !self.outbox.is_empty() {
                 session.withdraw();
                 return Poll::Pending;
