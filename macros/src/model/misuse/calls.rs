@@ -75,7 +75,7 @@ impl Caller<'_> {
                 Some(Misuse::WaitWithoutWorker(at))
             }
             (RunsOn::PoolThread { .. }, _, None) if context.async_code => None,
-            (_, _, None) if call.is_operand() || has_type_of_value(call) => {
+            (_, _, None) if call.is_operand() || has_type_of_value(call) || is_used_as_value(call) => {
                 missing(&name, self.runs_on, self.callees)
             }
             _ => None,
@@ -134,6 +134,53 @@ fn has_type_of_value(call: &SelfCall<'_>) -> bool {
     let is_statement =
         is_punct(Some(colon), ':') && is_punct(Some(equals), '=') && is_punct(call.after.first(), ';');
     is_statement && syn::parse2(ty.iter().cloned().collect()).is_ok_and(|ty: Type| is_of_std(&ty))
+}
+
+/// Methods of `Result` and `Option` that no future has, also with the traits of `futures`.
+const OF_A_VALUE: [&str; 16] = [
+    "as_deref",
+    "err",
+    "expect",
+    "expect_err",
+    "is_err",
+    "is_none",
+    "is_none_or",
+    "is_ok",
+    "is_ok_and",
+    "is_some",
+    "is_some_and",
+    "ok",
+    "unwrap",
+    "unwrap_err",
+    "unwrap_or",
+    "unwrap_or_default",
+];
+
+/// Methods of `Result` and `Option` that a future has with the traits of `futures`. There, they
+/// return a future.
+const OF_BOTH: [&str; 6] = ["and_then", "inspect", "map", "map_err", "or_else", "unwrap_or_else"];
+
+/// Whether `?` follows the call, or a method of a `Result`: `self.f(..).map_err(g)?`.
+fn is_used_as_value(call: &SelfCall<'_>) -> bool {
+    let mut after = call.after;
+    loop {
+        after = match after {
+            [tried, ..] if is_punct(Some(tried), '?') => return true,
+            [dot, TokenTree::Ident(method), TokenTree::Group(arguments), tail @ ..]
+                if is_punct(Some(dot), '.') && arguments.delimiter() == Delimiter::Parenthesis =>
+            {
+                let is_one_of = |names: &[&str]| names.iter().any(|name| method == name);
+                if is_one_of(&OF_A_VALUE) {
+                    return true;
+                }
+                if !is_one_of(&OF_BOTH) {
+                    return false;
+                }
+                tail
+            }
+            _ => return false,
+        };
+    }
 }
 
 /// `name` of `[move] || self.name(..)`, if that is all there is.
@@ -195,6 +242,10 @@ mod tests {
             "if n == self.helper() { a }",
             "let n: u64 = self.job(1);",
             "let mut list: Vec<u8> = self.helper();",
+            "self.helper()?;",
+            "let n = self.job(1)?;",
+            "let n = self.helper().map_err(f)?;",
+            "self.helper().unwrap();",
         ] {
             assert_eq!(on_the_loop(text), 1, "{text}");
         }
@@ -214,6 +265,11 @@ mod tests {
             "self.plain(worker, 1)",
             "self.other(1) + 1",
             "let f = |n| self.job(n);",
+            "self.helper().await?",
+            "self.helper().map_err(f).await?",
+            "self.helper().map_ok(f).unwrap_or_else(g).await",
+            "self.helper().now_or_never().ok_or(e)?",
+            "self.other()?",
             "match n { 1 => self.job(1), _ => self.job(2) }",
             "&self.job(1)",
             "(self.job(1), self.helper())",
@@ -234,6 +290,11 @@ mod tests {
             "let n: u64 = self.job(1);",
             "worker.call(|| self.helper())?",
             "worker.call(move || self.job(1))?",
+            "let n = self.helper()?;",
+            "let n = self.helper().map_err(|error| error.to_string())?;",
+            "self.job(1).map(f).or_else(g)?",
+            "if self.helper().is_ok() { a }",
+            "let n = self.helper().unwrap_or_default();",
         ] {
             assert_eq!(on_a_thread(text), 1, "{text}");
         }
@@ -241,6 +302,9 @@ mod tests {
             "n += self.job(1).wait(worker)?;",
             "self.helper().wait(worker)?",
             "list.map(|n| self.helper(&n).wait(worker))",
+            "self.helper().map_err(f).wait(worker)?",
+            "let call = self.helper().map_err(f);",
+            "block_on(self.helper().map(f))?",
             "async { self.helper(1).await }",
             "Box::pin(self.helper(1))",
             "worker.call(|| self.other())?",
