@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod json_rpc;
 pub mod rpc;
 
 use std::collections::BTreeMap;
