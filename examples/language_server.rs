@@ -81,6 +81,16 @@ struct Range {
     end: Position,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct LogMessage {
+    #[serde(rename = "type")]
+    kind: u8,
+    message: String,
+}
+
+/// The kind of a [`LogMessage`].
+const INFO: u8 = 3;
+
 struct LanguageServer {
     /// One analysis at a time.
     cpu: Pool,
@@ -103,8 +113,11 @@ impl LanguageServer {
     async fn initialized(&self) {}
 
     #[rpc(name = "textDocument/didOpen")]
-    async fn did_open(&self, params: DocumentParams) {
+    async fn did_open(&self, peer: &LanguageServerPeer, params: DocumentParams) {
         let Document { uri, text } = params.text_document;
+        // What the server says on its own. An editor shows it in its log.
+        let message = format!("{uri} has {} lines", text.lines().count());
+        let _ = peer.notify("window/logMessage", &LogMessage { kind: INFO, message }).await;
         self.documents.lock().unwrap_or_else(PoisonError::into_inner).insert(uri, text);
     }
 
@@ -184,9 +197,16 @@ impl Editor {
         Ok(self.messages.send(json!({ "jsonrpc": "2.0", "method": method, "params": params })).await?)
     }
 
-    /// The next answer, and the id of its request.
+    /// The next answer, and the id of its request. Shows the log messages before it.
     async fn answer(&mut self) -> Result<(Value, Value), Error> {
-        let mut answer = self.messages.next().await?.ok_or("the server has ended")?;
+        let mut answer = loop {
+            let mut message = self.messages.next().await?.ok_or("the server has ended")?;
+            if message["method"] != "window/logMessage" {
+                break message;
+            }
+            let LogMessage { message, .. } = serde_json::from_value(message["params"].take())?;
+            println!("  The server logs: {message}.");
+        };
         let outcome =
             if answer["error"].is_null() { answer["result"].take() } else { answer["error"].take() };
         Ok((answer["id"].take(), outcome))

@@ -296,6 +296,8 @@ pub mod prelude {
     #[cfg(feature = "json")]
     pub use crate::{Json, JsonLines};
     pub use crate::{Pool, Wait, Worker};
+    #[cfg(all(feature = "rpc", feature = "json"))]
+    pub use portcullis_rpc::RpcPeer as _;
     // Without `event`, which is also a macro of `tracing`. `#[service]` recognizes its attributes
     // without an import.
     pub use crate::{after, before, blocking, on, request, service, session, state};

@@ -40,7 +40,8 @@
 //!
 //! Modules, in the order of their imports: [`failure`]; [`protocol`]; [`wire`], the messages and
 //! their form in serde formats; [`context`], what a handler is given; [`service`]; [`params`], by
-//! position or by name; [`serve`]; [`client`]; [`json_rpc`], another form of the messages.
+//! position or by name; [`serve`]; [`client`]; [`json_rpc`], another form of the messages;
+//! [`notify`], what a service sends on its own.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -51,6 +52,8 @@ mod context;
 mod failure;
 #[cfg(feature = "json")]
 mod json_rpc;
+#[cfg(feature = "json")]
+mod notify;
 mod params;
 #[doc(hidden)]
 pub mod private;
@@ -59,14 +62,16 @@ mod serve;
 mod service;
 mod wire;
 
-pub use self::client::{Call, CallError, CallQueue, RpcClient, StreamCall};
+pub use self::client::{Call, CallError, CallQueue, Missed, Notifications, RpcClient, StreamCall};
 pub use self::context::CallContext;
 pub use self::failure::Failure;
 #[cfg(feature = "json")]
 pub use self::json_rpc::JsonRpc;
+#[cfg(feature = "json")]
+pub use self::notify::{Notify, NotifyError, RpcPeer};
 pub use self::protocol::{Method, Protocol, method_number};
 pub use self::service::RpcService;
-pub use self::wire::{ClientMessage, ServerMessage};
+pub use self::wire::{ClientMessage, Notification, ServerMessage};
 
 /// Bounds of generated code that compiler messages name. Not for use by hand.
 pub mod bounds {

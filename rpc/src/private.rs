@@ -7,6 +7,7 @@ use std::any::Any;
 use std::fmt::Display;
 use std::future::{Future, Pending, pending};
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use portcullis_service::{Reason, Session, SessionError};
@@ -16,6 +17,7 @@ pub use futures_util::stream::Stream;
 pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::failure::Failure;
 pub use crate::params::Params;
 use crate::protocol::{Method, Protocol};
 pub use crate::serve::serve;
@@ -112,6 +114,29 @@ pub trait NotShareable<S>: Sized {
 }
 
 impl<S> NotShareable<S> for Calls<S> {}
+
+/// What an idle session is sent when the server stops. The calls that it has read were answered, so
+/// those in flight at the client were not read.
+pub fn stop_message<P: Protocol>() -> Option<ServerMessage<P>> {
+    Some(ServerMessage::Closing { last_id: 0 })
+}
+
+/// The call that a message belongs to.
+#[inline]
+pub fn response_key<P: Protocol>(message: &ServerMessage<P>) -> Option<u64> {
+    match message {
+        ServerMessage::Reply { id, .. }
+        | ServerMessage::Item { id, .. }
+        | ServerMessage::Failed { id, .. } => Some(*id),
+        ServerMessage::Closing { .. } | ServerMessage::Notification(_) => None,
+    }
+}
+
+/// A reply or an item that cannot be encoded, for instance because it is too long, fails its call
+/// alone. A notification is left out.
+pub fn replace_response<P: Protocol>(key: Option<u64>) -> ControlFlow<(), Option<ServerMessage<P>>> {
+    ControlFlow::Continue(key.map(|id| ServerMessage::Failed { id, failure: Failure::Internal }))
+}
 
 /// Writes the parameters of a call as a tuple.
 #[inline]

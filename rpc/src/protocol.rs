@@ -14,12 +14,19 @@ pub struct Method {
     pub number: u32,
     /// The names of its parameters.
     pub params: &'static [&'static str],
+    /// Whether it sends items before its result.
+    pub sends_items: bool,
 }
 
 impl Method {
     /// Describes a method.
     pub const fn new(name: &'static str, number: u32, params: &'static [&'static str]) -> Self {
-        Self { name, number, params }
+        Self { name, number, params, sends_items: false }
+    }
+
+    /// Describes a method that sends items before its result.
+    pub const fn sending_items(self) -> Self {
+        Self { sends_items: true, ..self }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use portcullis_service::{PerSession, Service};
+use portcullis_service::{HalfClose, PerSession, Service};
 
 use crate::context::CallContext;
 use crate::failure::Failure;
@@ -18,6 +18,17 @@ pub trait RpcService:
 {
     /// The calls that it handles.
     type Protocol: Protocol;
+
+    /// What becomes of the calls in flight of a client that closes its writing side.
+    ///
+    /// `None`, the default, answers the calls of JSON-RPC, whose clients may be programs that write
+    /// their calls and then read (`printf '..' | nc`). The calls of other codecs are cancelled:
+    /// their clients are [`RpcClient`](crate::RpcClient)s, which close their writing side together
+    /// with the connection, and over TCP both look the same. On transports whose input ends without
+    /// that, such as standard input, and calls over NATS, all calls are answered.
+    ///
+    /// For the driver, [`Service::HALF_CLOSE`] is [`HalfClose::Answer`]: the session decides.
+    const HALF_CLOSE_OF_CALLS: Option<HalfClose> = None;
 
     /// How many calls of one connection run at the same time, at least one. Further calls wait
     /// until one of them ends. As many again are read, so that a client can cancel a call; with

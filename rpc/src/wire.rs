@@ -13,6 +13,7 @@
 //! | | 2, the call has no reply | the [`Failure`] |
 //! | | 3, an item of the call's stream, before its reply | a tuple: the method, the item |
 //! | | 4, the server stops, and reads no call with a higher number than this | nothing |
+//! | | 5, a notification, whose number is 0 | a tuple: its method and its parameters as JSON, both as text |
 //!
 //! A method is its name in formats for people, and its number in compact formats.
 //!
@@ -42,12 +43,13 @@ pub(crate) const ERROR: u8 = 1;
 const FAILURE: u8 = 2;
 pub(crate) const ITEM: u8 = 3;
 const CLOSING: u8 = 4;
+const NOTIFICATION: u8 = 5;
 
 /// How many items a call may send before the client grants more.
 pub(crate) const INITIAL_CREDIT: u32 = 32;
 
-/// The bit of the numbers of calls whose client grants no credit, because its protocol has none.
-/// The items of such a call wait for the connection alone.
+/// The bit of the numbers of calls whose client grants no credit, because its protocol, JSON-RPC,
+/// has none. The items of such a call wait for the connection alone.
 pub(crate) const WITHOUT_CREDIT: u64 = 1 << 63;
 
 /// The most bytes of a format's error that a client is sent: it may quote what the client has sent.
@@ -128,6 +130,44 @@ pub enum ServerMessage<P: Protocol> {
         /// The highest number of a call that it has read. Calls above it have not begun.
         last_id: u64,
     },
+    /// What the server says on its own, and expects no answer to.
+    Notification(Box<Notification>),
+}
+
+/// What a server says on its own: `peer.notify(..)` sends it, and
+/// [`RpcClient::notifications`](crate::RpcClient::notifications) receives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    method: String,
+    /// JSON; empty if there are none.
+    params: String,
+}
+
+impl Notification {
+    /// Makes a notification. `params` is JSON, or empty.
+    pub(crate) fn new(method: String, params: String) -> Self {
+        Self { method, params }
+    }
+
+    /// The name of its method.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Its parameters as JSON. Empty if there are none.
+    pub fn params_json(&self) -> &str {
+        &self.params
+    }
+
+    /// Its parameters as a value. Without any, they are `null`.
+    ///
+    /// # Errors
+    /// They are not of this type.
+    #[cfg(feature = "json")]
+    pub fn params<'de, T: Deserialize<'de>>(&'de self) -> Result<T, portcullis_codec::DecodeError> {
+        let json = if self.params.is_empty() { "null" } else { &self.params };
+        portcullis_codec::private::read_json(json.as_bytes(), PhantomData)
+    }
 }
 
 impl<P: Protocol> fmt::Debug for ServerMessage<P> {
@@ -143,6 +183,7 @@ impl<P: Protocol> fmt::Debug for ServerMessage<P> {
                 f.debug_struct("Failed").field("id", id).field("failure", failure).finish()
             }
             Self::Closing { last_id } => f.debug_struct("Closing").field("last_id", last_id).finish(),
+            Self::Notification(notification) => f.debug_tuple("Notification").field(notification).finish(),
         }
     }
 }
@@ -233,6 +274,10 @@ impl<P: Protocol> Serialize for ServerMessage<P> {
             Self::Item { id, item } => (ITEM, id, ReplyBody::<P>(item)).serialize(serializer),
             Self::Failed { id, failure } => (FAILURE, id, failure).serialize(serializer),
             Self::Closing { last_id } => (CLOSING, last_id, ()).serialize(serializer),
+            Self::Notification(notification) => {
+                let Notification { method, params } = &**notification;
+                (NOTIFICATION, 0_u64, (method, params)).serialize(serializer)
+            }
         }
     }
 }
@@ -362,6 +407,9 @@ impl<'de, P: Protocol> Deserialize<'de> for ServerMessage<P> {
                         .map(|item| ServerMessage::Item { id, item }),
                     CLOSING => next(&mut seq).map(|()| ServerMessage::Closing { last_id: id }),
                     FAILURE => next(&mut seq).map(|failure| ServerMessage::Failed { id, failure }),
+                    NOTIFICATION => next(&mut seq).map(|(method, params)| {
+                        ServerMessage::Notification(Box::new(Notification::new(method, params)))
+                    }),
                     _ => Err(A::Error::custom(format_args!("unknown kind of message {kind}"))),
                 };
                 message.inspect_err(|error| {

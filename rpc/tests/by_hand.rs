@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -158,6 +159,18 @@ impl Service for Math {
         session: &mut Session<Self::Request, Self::Response>,
     ) -> Result<(), SessionError> {
         private::serve(self, conn, session).await
+    }
+
+    fn stop_message() -> Option<Self::Response> {
+        private::stop_message()
+    }
+
+    fn response_key(response: &Self::Response) -> Option<u64> {
+        private::response_key(response)
+    }
+
+    fn replace_response(key: Option<u64>) -> ControlFlow<(), Option<Self::Response>> {
+        private::replace_response(key)
     }
 }
 

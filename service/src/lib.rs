@@ -140,6 +140,26 @@ pub trait Service: Sized + Send + Sync + 'static { // `Arc` for `Rc`, `Mutex` or
     /// What becomes of a pending handler when the peer closes its writing side.
     const HALF_CLOSE: HalfClose = HalfClose::Answer;
 
+    /// The message that an idle session of a [`PerSession`] service is sent when the server stops.
+    /// A session whose handler runs sends it from there.
+    fn stop_message() -> Option<Self::Response> {
+        None
+    }
+
+    /// Identifies a response that may have to be [replaced](Self::replace_response).
+    #[inline]
+    fn response_key(response: &Self::Response) -> Option<u64> {
+        let _ = response;
+        None
+    }
+
+    /// What is sent in place of the response with this key, which the codec cannot encode.
+    /// `Continue(None)` sends nothing. `Break` ends the session with the error of the codec.
+    fn replace_response(key: Option<u64>) -> ControlFlow<(), Option<Self::Response>> {
+        let _ = key;
+        ControlFlow::Break(())
+    }
+
     /// The shortest of all times in [`state_limits`](Self::state_limits) that are known at compile
     /// time.
     const MIN_STATE_TIMEOUT: Option<Duration> = None;

@@ -29,6 +29,7 @@ use portcullis_runtime::internal::sync::Mutex;
 pub struct Session<Req, Rsp> {
     peer: Peer<Rsp>,
     slot: RequestSlot<Req>,
+    half_closes: bool,
 }
 
 impl<Req, Rsp> Session<Req, Rsp> {
@@ -115,6 +116,13 @@ impl<Req, Rsp> Session<Req, Rsp> {
         let is_open = !matches!(item, Err(SessionError::Ended(_)));
         self.slot.prefetch(item);
         is_open
+    }
+
+    /// Whether the end of the input may mean that the peer has disconnected, as with sockets. If
+    /// not, the peer waits for its answers.
+    #[doc(hidden)]
+    pub fn half_closes(&self) -> bool {
+        self.half_closes
     }
 
     /// Sends a response; waits while the peer's queue is full.
@@ -280,9 +288,10 @@ impl<Req> Slot<Req> {
 }
 
 impl<Req> RequestSlot<Req> {
-    /// A session of `peer`, and the slot that it takes its requests from.
+    /// A session of `peer`, and the slot that it takes its requests from. `half_closes` is that of
+    /// the transport.
     #[inline]
-    pub fn session<Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, Self) {
+    pub fn session<Rsp>(peer: Peer<Rsp>, half_closes: bool) -> (Session<Req, Rsp>, Self) {
         let slot = Arc::new(Mutex::new(Slot {
             waker: None,
             awaited: false,
@@ -294,7 +303,7 @@ impl<Req> RequestSlot<Req> {
             item: None,
             more: VecDeque::new(),
         }));
-        (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
+        (Session { peer, slot: Self(Arc::clone(&slot)), half_closes }, Self(slot))
     }
 
     /// A run of the handler begins.

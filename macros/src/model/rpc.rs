@@ -56,7 +56,8 @@ pub(crate) struct RpcTypes {
     pub(crate) vis: Option<Visibility>,
     pub(crate) derive: Vec<Path>,
     pub(crate) max_in_flight: Option<Expr>,
-    pub(crate) half_close: HalfClose,
+    /// `None` leaves it to the codec.
+    pub(crate) half_close: Option<HalfClose>,
 }
 
 impl Rpc {
@@ -64,7 +65,8 @@ impl Rpc {
     pub(crate) const MAX_PARAMS: usize = 12;
 
     /// The methods of the generated client that are not calls.
-    pub(crate) const OF_THE_CLIENT: [&str; 5] = ["clone", "connect", "from", "from_stream", "into_inner"];
+    pub(crate) const OF_THE_CLIENT: [&str; 7] =
+        ["clone", "connect", "connect_blocking", "from", "from_stream", "into_inner", "reconnecting"];
 
     pub(super) fn new(options: RpcOptions, function: &Function, blocking: Option<&Blocking>) -> Self {
         let RpcOptions { name, number } = options;
@@ -180,7 +182,7 @@ impl RpcTypes {
             vis: vis.map(|keyed| keyed.value),
             derive: derive.unwrap_or_default(),
             max_in_flight,
-            half_close: half_close.map_or(HalfClose::Cancel, |keyed| keyed.value),
+            half_close: half_close.map(|keyed| keyed.value),
             ..RpcTypes::named(written.as_ref().unwrap_or(service), written.clone())
         }
     }
@@ -203,7 +205,7 @@ impl RpcTypes {
             vis: None,
             derive: Vec::new(),
             max_in_flight: None,
-            half_close: HalfClose::Cancel,
+            half_close: None,
         }
     }
 }

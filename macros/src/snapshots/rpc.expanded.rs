@@ -141,10 +141,11 @@ impl ::portcullis::rpc::Protocol for ImagesCall {
             &["picture"],
         ),
         ::portcullis::rpc::Method::new(
-            "list",
-            ::portcullis::rpc::method_number("list"),
-            &[],
-        ),
+                "list",
+                ::portcullis::rpc::method_number("list"),
+                &[],
+            )
+            .sending_items(),
     ];
     fn method(&self) -> usize {
         match self {
@@ -374,7 +375,17 @@ impl ::portcullis::Service for Images {
     type State = ();
     type Kind = ::portcullis::__private::PerSession;
     const HANDLERS: &'static [&'static str] = &["shrink", "count", "check", "list"];
-    const HALF_CLOSE: ::portcullis::__private::HalfClose = ::portcullis::__private::HalfClose::Cancel;
+    fn stop_message() -> ::core::option::Option<Self::Response> {
+        ::portcullis::rpc::private::stop_message()
+    }
+    fn response_key(response: &Self::Response) -> ::core::option::Option<u64> {
+        ::portcullis::rpc::private::response_key(response)
+    }
+    fn replace_response(
+        key: ::core::option::Option<u64>,
+    ) -> ::core::ops::ControlFlow<(), ::core::option::Option<Self::Response>> {
+        ::portcullis::rpc::private::replace_response(key)
+    }
     async fn on_connect(
         self: &::std::sync::Arc<Self>,
         peer: &::portcullis::Peer<
@@ -530,6 +541,45 @@ impl ImagesClient {
     {
         Self(::portcullis::rpc::RpcClient::from_stream(io, codec))
     }
+    /// Makes a client that connects when there is a call to send, and again when the
+    /// connection is lost. It never sends a call twice: a call in flight ends with
+    /// `Lost` then.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn reconnecting<A, C>(addr: A, codec: C, backoff: ::portcullis::Backoff) -> Self
+    where
+        A: ::portcullis::Connect + ::core::clone::Clone + ::core::marker::Send
+            + ::core::marker::Sync + 'static,
+        A::Stream: ::core::marker::Send,
+        C: ::portcullis::Codec<
+            ::portcullis::rpc::ServerMessage<ImagesCall>,
+            ::portcullis::rpc::ClientMessage<ImagesCall>,
+        >,
+    {
+        Self(::portcullis::rpc::RpcClient::reconnecting(addr, codec, backoff))
+    }
+    /// Connects to a service, for a program without a runtime: a thread of the client
+    /// drives the connection. Wait for calls with `blocking_wait`.
+    ///
+    /// # Errors
+    /// The connection cannot be made, or the thread cannot be started.
+    pub fn connect_blocking<A, C>(
+        addr: A,
+        codec: C,
+    ) -> ::core::result::Result<Self, ::portcullis::ClientError>
+    where
+        A: ::portcullis::Connect + ::core::marker::Send + 'static,
+        A::Stream: ::core::marker::Send + 'static,
+        C: ::portcullis::Codec<
+            ::portcullis::rpc::ServerMessage<ImagesCall>,
+            ::portcullis::rpc::ClientMessage<ImagesCall>,
+        >,
+    {
+        ::core::result::Result::Ok(
+            Self(::portcullis::rpc::RpcClient::connect_blocking(addr, codec)?),
+        )
+    }
     /// Returns the client of calls as values.
     pub fn into_inner(self) -> ::portcullis::rpc::RpcClient<ImagesCall> {
         self.0
@@ -603,6 +653,12 @@ impl ImagesClient {
 impl ::core::convert::From<::portcullis::rpc::RpcClient<ImagesCall>> for ImagesClient {
     fn from(client: ::portcullis::rpc::RpcClient<ImagesCall>) -> Self {
         Self(client)
+    }
+}
+#[automatically_derived]
+impl ::core::convert::AsRef<::portcullis::rpc::RpcClient<ImagesCall>> for ImagesClient {
+    fn as_ref(&self) -> &::portcullis::rpc::RpcClient<ImagesCall> {
+        &self.0
     }
 }
 ::portcullis::__private::for_editors! {

@@ -34,9 +34,12 @@ enum PendingStep<Req> {
     GivingWay(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
-/// A session of `peer`, and what feeds it.
-pub(super) fn channel<Req, Rsp>(peer: Peer<Rsp>) -> (Session<Req, Rsp>, RequestSource<Req>) {
-    let (session, slot) = RequestSlot::session(peer);
+/// A session of `peer`, and what feeds it. `half_closes` is that of the transport.
+pub(super) fn channel<Req, Rsp>(
+    peer: Peer<Rsp>,
+    half_closes: bool,
+) -> (Session<Req, Rsp>, RequestSource<Req>) {
+    let (session, slot) = RequestSlot::session(peer, half_closes);
     (session, RequestSource { slot, ended: None, pending: None })
 }
 

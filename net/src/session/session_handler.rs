@@ -15,6 +15,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tracing::debug;
+
 use super::driver::{Activation, IdleSession};
 use super::lifecycle::{
     end_reason, reason_after_abort, run_on_connect, run_on_disconnect, run_on_error, run_until_aborted,
@@ -70,11 +72,16 @@ where
     IO: Transport,
     C: Codec<S::Request, S::Response>,
 {
-    let (mut session, mut source) = channel(idle.io.peer());
+    let (mut session, mut source) = channel(idle.io.peer(), idle.io.transport().half_closes());
     let mut needs_request = !is_new;
     loop {
         if needs_request {
             if let ControlFlow::Break(ended) = receive(idle, &mut session, &mut source).await {
+                if let (Some(Reason::Stopped), Some(message)) = (&ended, S::stop_message()) {
+                    if let Err(error) = idle.io.queue_response(message) {
+                        debug!(%error, "the message of a stop cannot be written");
+                    }
+                }
                 return ended;
             }
         }

@@ -38,11 +38,7 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     }
 }
 
-impl<E: error::Error + 'static> error::Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::Method(error) => error.source(),
-            Self::Failure(_) => None,
-        }
-    }
-}
+/// Also for an `E` that is not an error itself, such as `String`, so that `?` converts every
+/// `CallError` to `Box<dyn Error>`. There is no `source`: the message is that of `E`, and
+/// [`CallError::Method`] has the value.
+impl<E: fmt::Debug + fmt::Display> error::Error for CallError<E> {}

@@ -6,6 +6,7 @@
 //! - [`cell`]: one call, through which its outcome goes to the caller without that lock;
 //! - [`queue`]: the other side of the shared queue, for any transport: numbers, calls in flight
 //!   ([`in_flight`]), deadlines;
+//! - [`notifications`]: what the server sends on its own;
 //! - [`stream`]: the transport over a stream of bytes; [`reconnect`]: over one after another;
 //! - [`error`]: why a call has no value.
 
@@ -13,6 +14,7 @@ mod call;
 mod cell;
 mod error;
 mod in_flight;
+mod notifications;
 mod queue;
 mod reconnect;
 mod shared;
@@ -33,6 +35,7 @@ use tokio::runtime::{Builder, Handle};
 
 pub use self::call::Call;
 pub use self::error::CallError;
+pub use self::notifications::{Missed, Notifications};
 pub use self::queue::CallQueue;
 use self::shared::Shared;
 pub use self::stream_call::StreamCall;
@@ -175,6 +178,15 @@ impl<P: Protocol> RpcClient<P> {
     /// Waits until the client is [closed](Self::is_closed).
     pub async fn closed(&self) {
         self.shared.closed().await;
+    }
+
+    /// Subscribes to the notifications that the server sends on its own, from now on. Without a
+    /// subscriber, they are ignored.
+    ///
+    /// A client that reconnects passes on those of each connection. The subscription does not keep
+    /// the connection open.
+    pub fn notifications(&self) -> Notifications {
+        self.shared.notifications.subscribe()
     }
 
     /// Makes a call, which is sent when it is polled. `value` takes the value of the method out of

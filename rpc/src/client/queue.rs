@@ -122,6 +122,11 @@ impl<P: Protocol> CallQueue<P> {
             ServerMessage::Failed { id, failure } => self.end(id, Err(failure)),
             ServerMessage::Item { id, item } => self.deliver_item(id, item),
             ServerMessage::Closing { last_id } => self.refuse_after(last_id),
+            ServerMessage::Notification(notification) => {
+                if let Some(shared) = self.shared.upgrade() {
+                    shared.notifications.send(*notification);
+                }
+            }
         }
     }
 

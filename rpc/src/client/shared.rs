@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::cell::{CallCell, Released};
+use super::notifications::Subscribers;
 use crate::failure::Failure;
 use crate::protocol::Protocol;
 
@@ -18,6 +19,7 @@ use crate::protocol::Protocol;
 pub(super) struct Shared<P: Protocol> {
     state: Mutex<State<P>>,
     closed: Notify,
+    pub(super) notifications: Subscribers,
     /// The runtime of the connection.
     pub(super) runtime: Handle,
 }
@@ -62,7 +64,12 @@ impl<P: Protocol> Shared<P> {
             is_closed: false,
             spare: Vec::new(),
         };
-        Self { state: Mutex::new(state), closed: Notify::new(), runtime }
+        Self {
+            state: Mutex::new(state),
+            closed: Notify::new(),
+            notifications: Subscribers::default(),
+            runtime,
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<P>> {
@@ -157,6 +164,7 @@ impl<P: Protocol> Shared<P> {
         state.is_closed = true;
         let queue = std::mem::take(&mut state.queue);
         drop(state);
+        self.notifications.close();
         self.closed.notify_waiters();
         queue
     }

@@ -17,7 +17,7 @@ use super::message::{Members, Parsed, TIME_LEFT, parse, string};
 use super::server::{CANCEL, ITEM, takes_whole_object};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
-use crate::wire::{self, ClientMessage, Params, ServerMessage, ValueSeed};
+use crate::wire::{self, ClientMessage, Notification, Params, ServerMessage, ValueSeed};
 
 /// The calls in flight, which the codec has sent and not read the answers of.
 #[derive(Default)]
@@ -93,11 +93,15 @@ impl Connection {
             _ => return Err(DecodeError::new("a server has sent what is not an object").recoverable()),
         };
         if let Some(method) = members.method {
-            let item = if string(method).as_deref() == Some(ITEM) { self.read_item(&members) } else { None };
-            if item.is_none() {
+            let message = match string(method) {
+                Some(name) if name == ITEM => self.read_item(&members),
+                Some(name) if members.id.is_none() => Some(notification(name.into_owned(), &members)),
+                _ => None,
+            };
+            if message.is_none() {
                 debug!(method = method.get(), "what a server has sent on its own was ignored");
             }
-            return Ok(item);
+            return Ok(message);
         }
         let id = match members.id.and_then(Id::parse) {
             Some(Id::Integer(id)) => u64::try_from(id).ok(),
@@ -118,6 +122,11 @@ impl Connection {
             Err(failure) => ServerMessage::Failed { id, failure },
         }))
     }
+}
+
+fn notification<P: Protocol>(method: String, members: &Members<'_>) -> ServerMessage<P> {
+    let params = members.params.map_or("", RawValue::get).to_owned();
+    ServerMessage::Notification(Box::new(Notification::new(method, params)))
 }
 
 fn encode<P: Protocol>(

@@ -21,7 +21,7 @@ use super::id::Id;
 use super::message::{Incoming, Invocation, Parsed, parse};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
-use crate::wire::{ClientMessage, ParamsSeed, ServerMessage, Value, WITHOUT_CREDIT, shorten};
+use crate::wire::{ClientMessage, Notification, ParamsSeed, ServerMessage, Value, WITHOUT_CREDIT, shorten};
 
 /// The notification that cancels a call.
 pub(super) const CANCEL: &str = "$/cancelRequest";
@@ -220,7 +220,18 @@ impl Connection {
             ServerMessage::Reply { id, .. } | ServerMessage::Failed { id, .. } => id,
             ServerMessage::Item { id, item } => {
                 let Some(call) = self.calls.get(id) else { return Ok(()) };
-                return framing.write(output, |output| write_item::<P>(&call.id, item, limit, output));
+                let start = output.len();
+                let written = framing.write(output, |output| write_item::<P>(&call.id, item, limit, output));
+                let Err(error) = written else { return Ok(()) };
+                // Without the item, the stream is not what the method has sent.
+                warn!(%error, "an item of a call cannot be written");
+                output.truncate(start);
+                let failed = ServerMessage::Failed { id: *id, failure: Failure::Internal };
+                return self.encode::<P>(failed, framing, output);
+            }
+            ServerMessage::Notification(notification) => {
+                write_notification(notification, framing, output);
+                return Ok(());
             }
             // The end of the connection says that.
             ServerMessage::Closing { .. } => return Ok(()),
@@ -310,6 +321,30 @@ fn write_item<P: Protocol>(
     Ok(())
 }
 
+/// Appends a notification of the server's own. One over the limit is logged and left out: no client
+/// waits for it.
+fn write_notification(notification: &Notification, framing: &Framing, output: &mut BytesMut) {
+    let start = output.len();
+    let written = framing.write(output, |output| {
+        let start = output.len();
+        output.put_slice(br#"{"jsonrpc":"2.0","method":"#);
+        Json::write(&notification.method(), &mut FrameWriter::new(output, framing.limit()))?;
+        if !notification.params_json().is_empty() {
+            output.put_slice(br#","params":"#);
+            output.put_slice(notification.params_json().as_bytes());
+        }
+        output.put_u8(b'}');
+        match output.len() - start > framing.limit() {
+            true => Err(FrameWriter::new(output, framing.limit()).too_long()),
+            false => Ok(()),
+        }
+    });
+    if let Err(error) = written {
+        warn!(%error, method = notification.method(), "a notification cannot be written");
+        output.truncate(start);
+    }
+}
+
 /// Appends an answer. If it has more than `limit` bytes, or cannot be written, it is an error,
 /// which is short.
 fn write_answer<P: Protocol>(
@@ -379,6 +414,9 @@ fn write_outcome<P: Protocol>(
             Json::write(&Value::<P>(reply), &mut FrameWriter::new(output, limit))
         }
         // These are no answers.
-        (None, ServerMessage::Item { .. } | ServerMessage::Closing { .. }) => Ok(()),
+        (
+            None,
+            ServerMessage::Item { .. } | ServerMessage::Closing { .. } | ServerMessage::Notification(_),
+        ) => Ok(()),
     }
 }

@@ -45,7 +45,7 @@ use crate::context::{CallContext, CreditTable};
 use crate::failure::Failure;
 use crate::protocol::Protocol;
 use crate::service::RpcService;
-use crate::wire::{ClientMessage, Rejected, ServerMessage};
+use crate::wire::{ClientMessage, Rejected, ServerMessage, WITHOUT_CREDIT};
 
 /// How many messages are taken together at most.
 const MAX_BATCH: usize = 32;
@@ -80,7 +80,9 @@ where
         },
         credits: &credits,
         max_in_flight: service.max_in_flight().max(1),
-        half_close: S::HALF_CLOSE,
+        half_close: S::HALF_CLOSE_OF_CALLS,
+        half_closes: session.half_closes(),
+        is_json_rpc: false,
         input: Input::Open,
         received: VecDeque::new(),
         received_at: None,
@@ -118,7 +120,11 @@ struct Run<'a, P: Protocol, F, B> {
     make: B,
     credits: &'a CreditTable,
     max_in_flight: usize,
-    half_close: HalfClose,
+    /// What the end of the input means, if the service says so.
+    half_close: Option<HalfClose>,
+    /// Whether the end of the input may be the end of the client.
+    half_closes: bool,
+    is_json_rpc: bool,
     input: Input,
     /// Messages that were taken together and are not handled yet.
     received: VecDeque<Received<P>>,
@@ -211,6 +217,7 @@ where
         match message {
             Ok(ClientMessage::Call { id, time_left, call }) => {
                 self.last_id = self.last_id.max(id);
+                self.is_json_rpc |= id & WITHOUT_CREDIT != 0;
                 let received_at = &mut self.received_at;
                 // A time beyond the clock's range is no limit.
                 let deadline =
@@ -237,10 +244,18 @@ where
         Ok(())
     }
 
+    fn cancels_at_half_close(&self) -> bool {
+        match self.half_close {
+            None => !self.is_json_rpc,
+            Some(half_close) => half_close == HalfClose::Cancel,
+        }
+    }
+
     fn end_input(&mut self, reason: &Reason) {
         self.input = match reason {
             // A client that has closed the connection looks the same as one that only half-closes.
-            Reason::PeerClosed if self.half_close == HalfClose::Answer => Input::Ended,
+            Reason::PeerClosed if self.half_closes && self.cancels_at_half_close() => Input::Lost,
+            Reason::PeerClosed => Input::Ended,
             Reason::Stopped => {
                 // They have not begun.
                 self.end_waiting(&Failure::Closed, |_, _| true);

@@ -5,11 +5,12 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use portcullis::prelude::*;
 use portcullis::rpc::JsonRpc;
 use portcullis::{Interrupted, Stdio};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct TestService {
     cpu: Pool,
@@ -46,6 +47,14 @@ impl TestService {
         Err(interrupted)
     }
 
+    /// Returns after this time.
+    #[rpc]
+    #[blocking(pool = self.cpu)]
+    fn sleep(&self, worker: &Worker, millis: u64) -> Result<u64, Interrupted> {
+        worker.sleep(Duration::from_millis(millis))?;
+        Ok(millis)
+    }
+
     /// How many threads run `spin`.
     #[rpc]
     async fn running(&self) -> usize {
@@ -55,6 +64,18 @@ impl TestService {
     #[rpc]
     async fn fail(&self, error: Value) -> Result<(), Value> {
         Err(error)
+    }
+
+    /// Sends notifications, in the forms that JSON-RPC has for parameters, before it returns.
+    #[rpc]
+    async fn announce(&self, peer: &TestServicePeer, count: u32) -> Result<u32, String> {
+        for number in 0..count {
+            let message = json!({ "type": 3, "message": format!("number {number}") });
+            peer.notify("window/logMessage", &message).await.map_err(|error| error.to_string())?;
+        }
+        peer.notify("announced", &(count, "done")).await.map_err(|error| error.to_string())?;
+        peer.notify("finished", &()).await.map_err(|error| error.to_string())?;
+        Ok(count)
     }
 
     #[rpc]

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use portcullis_tests::foreign;
@@ -72,6 +72,28 @@ fn c20_and_c21_pygls_over_stdio() {
     if let Some(python) = foreign::python_with("pygls") {
         run(&python, "pygls_client.py", &["stdio", SERVER]);
     }
+}
+
+#[test]
+fn c24_the_calls_before_the_end_of_standard_input_are_answered() {
+    let mut server = Command::new(SERVER)
+        .args(["stdio", "lines"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = server.stdin.take().unwrap();
+    for millis in [60, 30] {
+        writeln!(input, r#"{{"jsonrpc":"2.0","method":"sleep","params":[{millis}],"id":{millis}}}"#).unwrap();
+    }
+    drop(input);
+    let mut output = String::new();
+    server.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    let mut answers: Vec<_> = output.lines().collect();
+    answers.sort_unstable();
+    let answer = |millis: u32| format!(r#"{{"jsonrpc":"2.0","result":{millis},"id":{millis}}}"#);
+    assert_eq!(answers, [answer(30), answer(60)]);
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]

@@ -35,6 +35,15 @@ async function check(connection) {
     const own = { code: 7, message: 'mine', data: [1] };
     await assert.rejects(connection.sendRequest('fail', rpc.ParameterStructures.byPosition, own), own);
 
+    // Notifications of the service precede the answer of the call that sends them.
+    const received = [];
+    connection.onNotification('window/logMessage', (params) => received.push(params));
+    connection.onNotification('announced', (count, text) => received.push([count, text]));
+    connection.onNotification('finished', () => received.push('finished'));
+    assert.strictEqual(await connection.sendRequest('announce', 50), 50);
+    const messages = [...Array(50).keys()].map((i) => ({ type: 3, message: `number ${i}` }));
+    assert.deepStrictEqual(received, [...messages, [50, 'done'], 'finished']);
+
     // Calls run at the same time, and each is cancelled alone.
     const sources = [1, 2].map(() => new rpc.CancellationTokenSource());
     const calls = sources.map((source) => connection.sendRequest('spin', source.token));

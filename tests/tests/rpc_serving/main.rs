@@ -342,6 +342,8 @@ on_streams! {
         fixture.client.still_echoes().await;
         let Fixture { mut client, handle, serving, .. } = fixture;
         handle.stop();
+        // Calls that the client has sent meanwhile have not begun.
+        assert_eq!(client.next().await, "closing after 0");
         assert_eq!(client.next().await, "end");
         assert!(stopped(serving).await.is_clean());
     }

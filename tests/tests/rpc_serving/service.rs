@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use portcullis::__private::{Connected, PerSession};
+use portcullis::__private::{Connected, HalfClose, PerSession};
 use portcullis::codec::Codec;
 use portcullis::prelude::*;
 use portcullis::rpc::private::{self, Deserialize, Deserializer, Params, Serialize, Serializer};
@@ -234,10 +234,24 @@ impl Service for Calls {
     ) -> Result<(), SessionError> {
         private::serve(self, conn, session).await
     }
+
+    fn stop_message() -> Option<Self::Response> {
+        private::stop_message()
+    }
+
+    fn response_key(response: &Self::Response) -> Option<u64> {
+        private::response_key(response)
+    }
+
+    fn replace_response(key: Option<u64>) -> ControlFlow<(), Option<Self::Response>> {
+        private::replace_response(key)
+    }
 }
 
 impl RpcService for Calls {
     type Protocol = TestCall;
+
+    const HALF_CLOSE_OF_CALLS: Option<HalfClose> = Some(HalfClose::Answer);
 
     fn max_in_flight(&self) -> usize {
         self.max_in_flight

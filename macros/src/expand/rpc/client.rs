@@ -56,6 +56,42 @@ impl Expansion<'_> {
                     Self(#krate::rpc::RpcClient::from_stream(io, codec))
                 }
 
+                /// Makes a client that connects when there is a call to send, and again when the
+                /// connection is lost. It never sends a call twice: a call in flight ends with
+                /// `Lost` then.
+                ///
+                /// # Panics
+                /// Outside of a tokio runtime.
+                pub fn reconnecting<A, C>(addr: A, codec: C, backoff: #krate::Backoff) -> Self
+                where
+                    A: #krate::Connect
+                        + ::core::clone::Clone
+                        + ::core::marker::Send
+                        + ::core::marker::Sync
+                        + 'static,
+                    A::Stream: ::core::marker::Send,
+                    C: #krate::Codec<#krate::rpc::ServerMessage<#calls>, #krate::rpc::ClientMessage<#calls>>,
+                {
+                    Self(#krate::rpc::RpcClient::reconnecting(addr, codec, backoff))
+                }
+
+                /// Connects to a service, for a program without a runtime: a thread of the client
+                /// drives the connection. Wait for calls with `blocking_wait`.
+                ///
+                /// # Errors
+                /// The connection cannot be made, or the thread cannot be started.
+                pub fn connect_blocking<A, C>(
+                    addr: A,
+                    codec: C,
+                ) -> ::core::result::Result<Self, #krate::ClientError>
+                where
+                    A: #krate::Connect + ::core::marker::Send + 'static,
+                    A::Stream: ::core::marker::Send + 'static,
+                    C: #krate::Codec<#krate::rpc::ServerMessage<#calls>, #krate::rpc::ClientMessage<#calls>>,
+                {
+                    ::core::result::Result::Ok(Self(#krate::rpc::RpcClient::connect_blocking(addr, codec)?))
+                }
+
                 /// Returns the client of calls as values.
                 pub fn into_inner(self) -> #krate::rpc::RpcClient<#calls> {
                     self.0
@@ -69,6 +105,14 @@ impl Expansion<'_> {
             impl ::core::convert::From<#krate::rpc::RpcClient<#calls>> for #client {
                 fn from(client: #krate::rpc::RpcClient<#calls>) -> Self {
                     Self(client)
+                }
+            }
+
+            #attrs
+            #[automatically_derived]
+            impl ::core::convert::AsRef<#krate::rpc::RpcClient<#calls>> for #client {
+                fn as_ref(&self) -> &#krate::rpc::RpcClient<#calls> {
+                    &self.0
                 }
             }
         }

@@ -133,8 +133,9 @@ impl Expansion<'_> {
             Some(_) => Literal::u32_unsuffixed(call.rpc.number).to_token_stream(),
             None => quote_spanned!(Span::mixed_site()=> #krate::rpc::method_number(#name)),
         };
+        let items = call.item().map(|_| quote_spanned!(Span::mixed_site()=> .sending_items()));
         quote_spanned! {Span::mixed_site()=>
-            #(#cfgs)* #krate::rpc::Method::new(#name, #number, &[#(#params),*])
+            #(#cfgs)* #krate::rpc::Method::new(#name, #number, &[#(#params),*]) #items
         }
     }
 

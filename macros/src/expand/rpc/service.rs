@@ -52,10 +52,6 @@ impl Block<'_> {
         });
         let (description, docs) = describe::of(self.service, krate);
         let checks = connect::assertions(&variants, &quote!(#krate::rpc::private::is_shareable));
-        let half_close = match self.expansion.types.half_close {
-            HalfClose::Cancel => quote!(Cancel),
-            HalfClose::Answer => quote!(Answer),
-        };
         let items = quote_spanned! {Span::mixed_site()=>
             type Request = #krate::rpc::ClientMessage<#calls>;
             type Response = #krate::rpc::ServerMessage<#calls>;
@@ -64,7 +60,17 @@ impl Block<'_> {
             type State = ();
             type Kind = #krate::__private::PerSession;
             const HANDLERS: &'static [&'static str] = &[#(#handlers,)*];
-            const HALF_CLOSE: #krate::__private::HalfClose = #krate::__private::HalfClose::#half_close;
+            fn stop_message() -> ::core::option::Option<Self::Response> {
+                #krate::rpc::private::stop_message()
+            }
+            fn response_key(response: &Self::Response) -> ::core::option::Option<u64> {
+                #krate::rpc::private::response_key(response)
+            }
+            fn replace_response(
+                key: ::core::option::Option<u64>,
+            ) -> ::core::ops::ControlFlow<(), ::core::option::Option<Self::Response>> {
+                #krate::rpc::private::replace_response(key)
+            }
             #on_connect
             #hooks
             async fn on_session(
@@ -107,6 +113,16 @@ impl Block<'_> {
                 }
             }
         });
+        let half_close = self.expansion.types.half_close.map(|written| {
+            let written = match written {
+                HalfClose::Cancel => quote!(Cancel),
+                HalfClose::Answer => quote!(Answer),
+            };
+            quote_spanned! {Span::mixed_site()=>
+                const HALF_CLOSE_OF_CALLS: ::core::option::Option<#krate::__private::HalfClose> =
+                    ::core::option::Option::Some(#krate::__private::HalfClose::#written);
+            }
+        });
         let arms = self.expansion.calls.iter().map(|call| self.arm(call));
         let matched = match &self.implementation {
             Some(of_trait) => of_trait.matched(arms),
@@ -136,6 +152,7 @@ impl Block<'_> {
             .then(|| quote!(#[allow(deprecated)]));
         let items = quote_spanned! {Span::mixed_site()=>
             type Protocol = #calls;
+            #half_close
             #max_in_flight
             #allow
             async fn handle_call(

@@ -2,12 +2,14 @@
 //! read.
 
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
+use tracing::warn;
 
 use super::{ReadEnd, SessionIo, WriteSide};
 use crate::codec::{Codec, EncodeError};
@@ -81,6 +83,21 @@ impl<S: Service, IO: Transport, C: Codec<S::Request, S::Response>> SessionIo<S, 
         if output.capacity() == 0 {
             output.reserve(BUFFER_SIZE);
         }
+        let key = S::response_key(&response);
+        match encode_or_rollback(output, |output| self.codec.encode(response, output)) {
+            Ok(()) => Ok(()),
+            Err(error) => self.encode_replacement(key, error),
+        }
+    }
+
+    /// Appends what the service sends in place of a response that cannot be encoded.
+    #[cold]
+    #[inline(never)]
+    fn encode_replacement(&mut self, key: Option<u64>, error: EncodeError) -> Result<(), EncodeError> {
+        let ControlFlow::Continue(replacement) = S::replace_response(key) else { return Err(error) };
+        warn!(%error, "a response cannot be encoded");
+        let Some(response) = replacement else { return Ok(()) };
+        let output = &mut self.buffers.get_or_insert_with(acquire).output;
         encode_or_rollback(output, |output| self.codec.encode(response, output))
     }
 
