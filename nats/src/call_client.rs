@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::client::RequestErrorKind;
@@ -13,7 +15,8 @@ use async_nats::{Client, HeaderMap, HeaderName, HeaderValue, Message, Request, S
 use bytes::{Bytes, BytesMut};
 use portcullis_codec::{DatagramCodec, DecodeError, EncodeError};
 
-use crate::wire::{RETRY_AFTER, TIMEOUT, code, millis, number, to_millis};
+use crate::cancel::CancelOnDrop;
+use crate::wire::{CALL_ID, RETRY_AFTER, TIMEOUT, code, millis, number, to_millis};
 
 /// How often a call is sent when nodes that are stopping refuse it.
 const MAX_ATTEMPTS: u32 = 4;
@@ -39,7 +42,26 @@ pub struct CallClient<Req, Rsp, D> {
     subject: Subject,
     codec: D,
     timeout: Duration,
+    ids: Arc<CallIds>,
     messages: PhantomData<fn(Req) -> Rsp>,
+}
+
+/// Makes ids of calls, which no other client makes.
+struct CallIds {
+    prefix: String,
+    next: AtomicU64,
+}
+
+impl CallIds {
+    fn new(client: &Client) -> Self {
+        let inbox = client.new_inbox();
+        let prefix = inbox.rsplit('.').next().unwrap_or_default().to_owned();
+        Self { prefix, next: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        format!("{}.{}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl<Req, Rsp, D: Clone> Clone for CallClient<Req, Rsp, D> {
@@ -49,6 +71,7 @@ impl<Req, Rsp, D: Clone> Clone for CallClient<Req, Rsp, D> {
             subject: self.subject.clone(),
             codec: self.codec.clone(),
             timeout: self.timeout,
+            ids: Arc::clone(&self.ids),
             messages: PhantomData,
         }
     }
@@ -63,11 +86,13 @@ impl<Req, Rsp, D> fmt::Debug for CallClient<Req, Rsp, D> {
 impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
     /// Calls the service whose subject is `subject`: its name, unless it was given another one.
     pub fn new(client: Client, subject: impl Into<String>, codec: D) -> Self {
+        let ids = Arc::new(CallIds::new(&client));
         Self {
             client,
             subject: Subject::from(subject.into()),
             codec,
             timeout: Duration::from_secs(10),
+            ids,
             messages: PhantomData,
         }
     }
@@ -80,6 +105,14 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
         self
     }
 
+    /// Waits until what was sent is written to the connection.
+    #[cfg(feature = "rpc")]
+    pub(crate) async fn flush(&self) {
+        if let Err(error) = self.client.flush().await {
+            tracing::debug!(%error, "the last messages may not have been sent");
+        }
+    }
+
     /// Makes a call, which is sent when it is awaited.
     ///
     /// The service learns how long the caller waits. That is the timeout, or the time until the
@@ -89,8 +122,8 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
     /// See [`CallError`].
     ///
     /// # Cancellation
-    /// Dropping the call forgets its answer. A service that handles it goes on: NATS has no message
-    /// to cancel a request.
+    /// Dropping the call cancels it: the node that handles it drops the handler and cancels its
+    /// jobs. The message for that is sent at most once, as the call is.
     pub fn call(&self, request: Req) -> Call<'_, Req, Rsp, D> {
         Call { client: self, request, timeout: self.timeout, headers: Ok(HeaderMap::new()) }
     }
@@ -152,8 +185,8 @@ where
 
 impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> Call<'_, Req, Rsp, D> {
     async fn send(self) -> Result<Rsp, CallError> {
-        let Self { client: CallClient { client, subject, codec, .. }, request, timeout, headers } = self;
-        let headers = headers.map_err(CallError::InvalidHeader)?;
+        let Self { client: CallClient { client, subject, codec, ids, .. }, request, timeout, headers } = self;
+        let mut headers = headers.map_err(CallError::InvalidHeader)?;
         let mut codec = codec.clone();
         let mut payload = BytesMut::new();
         codec.encode(request, &mut payload).map_err(CallError::Encode)?;
@@ -162,17 +195,32 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> Call<'_, Req, Rsp, D> {
         if let Some(inherited) = portcullis_runtime::deadline() {
             deadline = Some(deadline.map_or(inherited, |own| own.min(inherited)));
         }
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let answer = request_once(client, subject, payload.clone(), headers.clone(), deadline).await?;
-            match refusal(&answer) {
-                None => return codec.decode(&answer.payload).map_err(CallError::Decode),
-                // That node is leaving, so the next attempt reaches another one.
-                Some(CallError::Unavailable { retry_after, .. })
-                    if retry_after.is_zero() && attempts < MAX_ATTEMPTS => {}
-                Some(error) => return Err(error),
-            }
+        let id = ids.next();
+        headers.insert(HeaderName::from_static(CALL_ID), id.as_str());
+        let cancel = CancelOnDrop::new(client, subject, &id);
+        let answer = request_until_answered(client, subject, payload, headers, deadline).await;
+        cancel.disarm();
+        codec.decode(&answer?.payload).map_err(CallError::Decode)
+    }
+}
+
+async fn request_until_answered(
+    client: &Client,
+    subject: &Subject,
+    payload: Bytes,
+    headers: HeaderMap,
+    deadline: Option<Instant>,
+) -> Result<Message, CallError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let answer = request_once(client, subject, payload.clone(), headers.clone(), deadline).await?;
+        match refusal(&answer) {
+            None => return Ok(answer),
+            // That node is leaving, so the next attempt reaches another one.
+            Some(CallError::Unavailable { retry_after, .. })
+                if retry_after.is_zero() && attempts < MAX_ATTEMPTS => {}
+            Some(error) => return Err(error),
         }
     }
 }

@@ -26,6 +26,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep_until;
 use tracing::debug;
 
+use crate::cancel::RunningCall;
 use crate::refusal::Refusal;
 
 type Sending = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
@@ -67,6 +68,8 @@ pub(crate) struct CallStream {
     client: Client,
     request: Arc<Request>,
     deadline: Option<Instant>,
+    /// `None` if the caller cannot cancel the call.
+    running: Option<RunningCall>,
     /// What is left of the frame to read.
     prefix: [u8; PREFIX_LEN],
     prefix_read: usize,
@@ -85,6 +88,7 @@ impl CallStream {
         client: Client,
         request: Request,
         deadline: Option<Instant>,
+        running: Option<RunningCall>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let payload = request.message.payload.clone();
@@ -94,6 +98,7 @@ impl CallStream {
             client,
             request: Arc::new(request),
             deadline,
+            running,
             prefix: length.to_be_bytes(),
             prefix_read: 0,
             payload,
@@ -206,11 +211,23 @@ impl AsyncWrite for CallStream {
 }
 
 impl Transport for CallStream {
-    /// At the deadline the caller has given up.
+    /// At the deadline the caller has given up, and before it if the caller has dropped the call.
     async fn wait_for_reset(&self) {
-        match self.deadline {
-            Some(deadline) => sleep_until(deadline.into()).await,
-            None => pending().await,
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => sleep_until(deadline.into()).await,
+                None => pending().await,
+            }
+        };
+        let cancelled = async {
+            match &self.running {
+                Some(running) => running.cancelled().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = deadline => {}
+            () = cancelled => {}
         }
     }
 
@@ -232,7 +249,9 @@ impl Drop for CallStream {
     /// A session that was cut short has not shut its stream down.
     fn drop(&mut self) {
         let sending = self.sending.take();
-        let refusal = (!self.answered).then(|| self.refusal());
+        // Nothing waits for the answer of a cancelled call.
+        let is_cancelled = self.running.take().is_some_and(|running| running.is_cancelled());
+        let refusal = (!self.answered && !is_cancelled).then(|| self.refusal());
         if sending.is_none() && refusal.is_none() {
             return;
         }

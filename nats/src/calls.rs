@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use async_nats::Client;
 use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{Request, Service as Announcement, ServiceExt};
+use async_nats::{Client, Subscriber};
 use futures_util::StreamExt;
 use portcullis_codec::{DatagramCodec, Framed};
 use portcullis_net::bounds::{Fits, Serves};
@@ -25,12 +25,14 @@ use portcullis_runtime::Pool;
 use portcullis_service::{PerRequest, Service};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use crate::NatsError;
 use crate::call_stream::{CallInfo, CallStream};
+use crate::cancel::RunningCalls;
 use crate::refusal::Refusal;
-use crate::wire::{TIMEOUT, millis, wait_until_processed};
+use crate::wire::{TIMEOUT, cancel_subject, millis, wait_until_processed};
 
 /// A service that can be called over NATS: one with a `#[request]` handler and no events, or with
 /// `#[rpc]` methods (feature `rpc`). `K` is its kind.
@@ -129,6 +131,13 @@ impl<S: portcullis_rpc::RpcService> CallService<portcullis_service::PerSession> 
 /// dropped and its jobs are cancelled; jobs inherit the deadline, so that an overloaded pool
 /// [refuses](portcullis_runtime::Interrupted::Overloaded) those that cannot be done in time.
 ///
+/// # Cancellation
+/// A call may have the header `Portcullis-Call-Id`, an id of up to 64 bytes. If the caller drops
+/// the call, it publishes the id on `_PORTCULLIS.CANCEL.{subject}`, to which all nodes subscribe:
+/// the node that has the call drops the handler and cancels its jobs. It sends no answer.
+/// [`CallClient`](crate::CallClient) does that. If the account may not publish or subscribe there,
+/// calls are only not cancelled.
+///
 /// # The stop
 /// The node leaves the queue group at once, refuses the calls that it has received and not begun,
 /// and finishes the others within the grace of the server. `async_nats` drops the messages that the
@@ -145,6 +154,8 @@ pub struct Calls<D> {
     client: Client,
     announcement: Announcement,
     endpoint: Endpoint,
+    /// The ids of calls that were dropped.
+    cancels: Subscriber,
     codec: D,
     max_in_flight: usize,
 }
@@ -245,9 +256,10 @@ impl<D> CallsBuilder<D> {
         }
         let announcement = builder.start(&name, &version).await?;
         let subject = subject.unwrap_or_else(|| name.clone());
+        let cancels = client.subscribe(cancel_subject(&subject)).await?;
         let endpoint = announcement.endpoint_builder().name(&name).add(&subject).await?;
         wait_until_processed(&client).await?;
-        Ok(Calls { client, announcement, endpoint, codec, max_in_flight })
+        Ok(Calls { client, announcement, endpoint, cancels, codec, max_in_flight })
     }
 }
 
@@ -293,7 +305,7 @@ where
     D: DatagramCodec<S::Request, S::Response>,
 {
     fn erase(self, _: &C) -> Erased<S> {
-        let Self { client, announcement, endpoint, codec, max_in_flight } = self;
+        let Self { client, announcement, endpoint, cancels, codec, max_in_flight } = self;
         let max_payload = client.server_info().max_payload;
         // Zero before the client was ever connected.
         let max_payload = if max_payload == 0 { usize::MAX } else { max_payload };
@@ -303,6 +315,9 @@ where
             in_flight: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight: max_in_flight as u32,
             refusing: None,
+            running: Arc::default(),
+            cancels: Some(cancels),
+            cancelling: None,
         };
         erase_with_codec(listener, Framed::with_max(codec, max_payload))
     }
@@ -319,6 +334,20 @@ struct CallListener {
     /// The refusal of a call, before the next one is received: a flood of calls that are refused
     /// does not grow anything.
     refusing: Option<BoxFuture>,
+    running: Arc<RunningCalls>,
+    /// `None` since the task reads it.
+    cancels: Option<Subscriber>,
+    /// The task that cancels calls. The acceptor may wait for a free connection, so this one reads
+    /// on its own.
+    cancelling: Option<AbortOnDrop>,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 enum State {
@@ -354,6 +383,10 @@ impl Listener for CallListener {
     type Stream = CallStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted<CallStream>>> {
+        if let Some(cancels) = self.cancels.take() {
+            let task = tokio::spawn(Arc::clone(&self.running).cancel_received(cancels));
+            self.cancelling = Some(AbortOnDrop(task.abort_handle()));
+        }
         loop {
             if let Some(refusing) = &mut self.refusing {
                 ready!(refusing.as_mut().poll(cx));
@@ -404,8 +437,9 @@ impl CallListener {
         let timeout = millis(request.message.headers.as_ref(), TIMEOUT);
         // A time that overflows the clock is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let running = self.running.register(request.message.headers.as_ref());
         let info = CallInfo::new(&mut request.message, deadline);
-        let stream = CallStream::new(self.client.clone(), request, deadline, permit);
+        let stream = CallStream::new(self.client.clone(), request, deadline, running, permit);
         let accepted = Accepted::new(stream).extension(info);
         match deadline {
             Some(at) => accepted.deadline(at),

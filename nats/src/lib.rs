@@ -19,9 +19,9 @@
 //! `max_size` says more. Nothing here buffers without a bound.
 //!
 //! Modules, in the order of their imports: [`wire`] has the names of headers and codes; [`refusal`]
-//! what a call is answered that has no response; [`call_stream`] and [`calls`] serve calls,
-//! [`call_client`] makes them, and [`rpc`] those of typed clients; [`jobs`] and [`topic`] stand
-//! alone.
+//! what a call is answered that has no response; [`cancel`] ends dropped calls; [`call_stream`] and
+//! [`calls`] serve calls, [`call_client`] makes them, and [`rpc`] those of typed clients; [`jobs`]
+//! and [`topic`] stand alone.
 
 #![forbid(unsafe_code)]
 // docs.rs builds with nightly, and says of each item which feature it needs.
@@ -30,6 +30,7 @@
 mod call_client;
 mod call_stream;
 mod calls;
+mod cancel;
 mod jobs;
 mod refusal;
 #[cfg(feature = "rpc")]

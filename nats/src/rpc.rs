@@ -13,6 +13,8 @@ use portcullis_rpc::{CallQueue, ClientMessage, Failure, Protocol, RpcClient, Ser
 
 use crate::call_client::{CallClient, CallError};
 
+const ITEMS: &str = "a method that sends items cannot be called over NATS";
+
 type Calls<P, D> = CallClient<ClientMessage<P>, ServerMessage<P>, D>;
 
 impl<P, D> CallClient<ClientMessage<P>, ServerMessage<P>, D>
@@ -28,7 +30,7 @@ where
     /// # use portcullis::{Datagrams, Json, prelude::*};
     /// struct Squares;
     ///
-    /// #[service(rpc(half_close = answer))]
+    /// #[service]
     /// impl Squares {
     ///     #[rpc]
     ///     async fn square(&self, n: u32) -> u64 { u64::from(n).pow(2) }
@@ -44,18 +46,14 @@ where
     /// # }
     /// ```
     ///
-    /// The service needs `half_close = answer`, because the request is all that a call over NATS
-    /// sends: without it, calls that are not ready at once are cancelled, and end with
-    /// [`Failure::Internal`].
-    ///
     /// Each call is a request of its own, and may reach another node. The time limit is the call's
     /// deadline, or the [timeout](Self::timeout) of this client if it has none. A call that no node
     /// can take ends with [`Failure::Overloaded`], and with [`Failure::Closed`] if no node serves
     /// the subject.
     ///
-    /// Dropping a call forgets its answer, and the service goes on: NATS has no message to cancel a
-    /// request. Methods that send items cannot be called over NATS; their calls end with
-    /// [`Failure::InvalidReply`].
+    /// Dropping a call cancels it, as [`call`](Self::call) does. Methods that send items cannot be
+    /// called over NATS, which has no credit for them; their calls are not sent, and end with
+    /// [`Failure::InvalidParams`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -87,7 +85,15 @@ where
             queue.poll_next(cx)
         });
         match next.await {
-            None => return,
+            None => {
+                // The calls that are left are cancelled by their drop. The connection may be this
+                // client's own, and must not be closed before the messages for that are written.
+                drop(calls);
+                return client.flush().await;
+            }
+            Some(ClientMessage::Call { id, call, .. }) if P::METHODS[call.method()].sends_items => {
+                queue.fail(id, Failure::InvalidParams(ITEMS.to_owned()));
+            }
             Some(ClientMessage::Call { id, time_left, call }) => {
                 let (answer, handle) = abortable(send(&client, id, time_left, call));
                 in_flight.insert(id, handle);
@@ -127,10 +133,8 @@ fn deliver<P: Protocol>(queue: &mut CallQueue<P>, id: u64, answer: Result<Server
         // The answer of a request is that of its call.
         Ok(ServerMessage::Reply { reply, .. }) => queue.deliver(ServerMessage::Reply { id, reply }),
         Ok(ServerMessage::Failed { failure, .. }) => queue.fail(id, failure),
-        Ok(_) => {
-            let text = "a method that sends items cannot be called over NATS".to_owned();
-            queue.fail(id, Failure::InvalidReply(text));
-        }
+        // An item of a service whose method sends some, unlike that of this client.
+        Ok(_) => queue.fail(id, Failure::InvalidReply(ITEMS.to_owned())),
         Err(error) => queue.fail(id, failure(error)),
     }
 }

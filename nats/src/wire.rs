@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, HeaderMap, HeaderName, Request};
+use async_nats::{Client, HeaderMap, HeaderName, Request, Subject};
 
 use crate::NatsError;
 
 /// On a request: the time that its caller waits for the answer, in milliseconds. A time that is
 /// left, so that the clocks of caller and service need not agree.
 pub(crate) const TIMEOUT: &str = "Portcullis-Timeout-Ms";
+/// On a request: the id by which its caller can cancel it.
+pub(crate) const CALL_ID: &str = "Portcullis-Call-Id";
 /// On a refusal: the call never ran, and may be tried again after this many milliseconds.
 pub(crate) const RETRY_AFTER: &str = "Portcullis-Retry-After-Ms";
 /// On an event: which publisher it is from.
@@ -25,6 +27,12 @@ pub(crate) const ERROR: &str = "Portcullis-Error";
 pub(crate) const JOB_ID: &str = "Portcullis-Job-Id";
 /// On a dead job: how often it was delivered.
 pub(crate) const DELIVERIES: &str = "Portcullis-Deliveries";
+
+/// The subject on which the ids of dropped calls to `subject` are published. It is no subject of a
+/// call, also where a service has one with wildcards.
+pub(crate) fn cancel_subject(subject: &str) -> Subject {
+    format!("_PORTCULLIS.CANCEL.{subject}").into()
+}
 
 /// The codes in `Nats-Service-Error-Code`, which are those of HTTP.
 pub(crate) mod code {

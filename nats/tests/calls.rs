@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{NatsServer, eventually, soon};
+use common::{LIMIT, NatsServer, eventually, soon};
 use futures_util::StreamExt;
 use portcullis::nats::async_nats::{self, Client};
 use portcullis::nats::{CallClient, CallError, Calls, NatsPeer};
@@ -286,6 +286,40 @@ async fn the_callers_time_reaches_the_job_and_cancels_it() {
     for call in calls {
         assert!(soon(call.into_future()).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_with_its_job() {
+    let nats = nats_server!();
+    let (server, probe) = node(&nats.client().await, "one").await;
+    let client = asks(&nats).await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.call(Ask::Spin).timeout(4 * LIMIT).await }
+    });
+    soon(probe.0.spinning.notified()).await;
+    call.abort();
+    soon(probe.0.cancelled.notified()).await;
+    // Its slot is free again.
+    let calls = [client.call(Ask::Echo("a".into())), client.call(Ask::Echo("b".into()))];
+    for call in calls {
+        assert!(soon(call.into_future()).await.is_ok());
+    }
+    assert!(soon(server.stop()).await.expect("a report").is_clean());
+}
+
+#[tokio::test]
+async fn a_call_that_a_thread_makes_is_cancelled_with_its_job() {
+    let nats = nats_server!();
+    let (_server, probe) = node(&nats.client().await, "one").await;
+    let client = asks(&nats).await;
+    let pool = Pool::builder("callers").threads(1).build().expect("a pool");
+    let job =
+        pool.run(move |worker| client.call(Ask::Spin).timeout(4 * LIMIT).into_future().wait(worker).is_err());
+    let job = tokio::spawn(job);
+    soon(probe.0.spinning.notified()).await;
+    job.abort();
+    soon(probe.0.cancelled.notified()).await;
 }
 
 #[tokio::test]
