@@ -77,7 +77,7 @@ impl Echo {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn left(&self, reason: Reason) {
         self.ended.lock().unwrap().push(reason);
     }
 }
@@ -185,10 +185,10 @@ on_loops! {
         let dir = TempDir::new();
         let (echo, server) = at(dir.at("server"));
         let server = server.spawn().await.unwrap();
-        let mut gone = client(dir.at("server")).await;
-        gone.send("hold".into()).await.unwrap();
+        let mut left = client(dir.at("server")).await;
+        left.send("hold".into()).await.unwrap();
         wait(|| echo.begun.load(SeqCst) == 1).await;
-        drop(gone);
+        drop(left);
         echo.gate.add_permits(1);
         wait(|| *echo.ended.lock().unwrap() == [Reason::Reset]).await;
         assert_eq!(client(dir.at("server")).await.call("a".into()).await.unwrap(), "a");

@@ -144,18 +144,18 @@ on_loops! {
         let one = one();
         let inner = one.clone();
         let polled = Arc::new(Gate::default());
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::channel();
         let theirs = Arc::clone(&polled);
         let mut job = one.run(move |worker| {
             let nested = inner.run(move |worker| {
                 let never = poll_fn(move |_| { theirs.open(); std::task::Poll::<()>::Pending });
-                tell.send(worker.run_on_loop(never)).expect("the test listens");
+                tx.send(worker.run_on_loop(never)).expect("the test listens");
             });
             nested.wait(worker)
         });
         eventually(|| { assert!(poll_once(&mut job).is_pending()); polled.is_open() });
         drop(job);
-        let ended = told.recv_timeout(LIMIT).expect("the call ends");
+        let ended = rx.recv_timeout(LIMIT).expect("the call ends");
         assert!(matches!(ended, Err(Interrupted::Abandoned | Interrupted::Cancelled { .. })), "{ended:?}");
         assert_eq!(one.run(|_| 1).await.unwrap(), 1, "the thread came back");
     }
@@ -201,12 +201,12 @@ on_loops! {
     async fn p3_the_calls_of_a_job_on_the_thread_of_a_detached_one_run_as_tasks() {
         let one = one();
         let inner = one.clone();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tx, rx) = tokio::sync::oneshot::channel();
         one.run(move |worker| {
             let nested = inner.try_run(|worker| worker.run_on_loop(async { tokio::task::yield_now().await; 3 }));
-            let _ = tell.send(nested.wait(worker));
+            let _ = tx.send(nested.wait(worker));
         }).detach();
-        assert_eq!(tokio::time::timeout(LIMIT, told).await.expect("in time").unwrap().unwrap(), 3);
+        assert_eq!(tokio::time::timeout(LIMIT, rx).await.expect("in time").unwrap().unwrap(), 3);
     }
 
     async fn p3_a_call_of_a_detached_job_is_dropped_at_the_deadline_of_the_job() {
@@ -224,14 +224,14 @@ on_loops! {
         let inner = one.clone();
         let (inside, go) = (Arc::new(Gate::default()), Arc::new(tokio::sync::Notify::new()));
         let (here, goes) = (Arc::clone(&inside), Arc::clone(&go));
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tx, rx) = tokio::sync::oneshot::channel();
         let mut job = one.run(move |worker| {
             let nested = inner.try_run(move |worker| worker.run_on_loop(async move { here.open(); goes.notified().await }));
-            let _ = tell.send(nested.wait(worker));
+            let _ = tx.send(nested.wait(worker));
         });
         eventually(|| { assert!(poll_once(&mut job).is_pending()); inside.is_open() });
         job.detach();
         go.notify_one();
-        tokio::time::timeout(LIMIT, told).await.expect("in time").unwrap().unwrap();
+        tokio::time::timeout(LIMIT, rx).await.expect("in time").unwrap().unwrap();
     }
 }

@@ -52,13 +52,13 @@ on_loops! {
 
     anywhere async fn o21_a_job_that_was_interrupted_cannot_commit() {
         let pool = pool(1);
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::channel();
         let late = pool.job("late").deadline(300 * MS).run(move |worker| {
             eventually(|| worker.is_cancelled());
-            tell.send(worker.commit()).expect("the test listens");
+            tx.send(worker.commit()).expect("the test listens");
         });
         assert!(matches!(late.await, Err(Interrupted::Deadline { began: true })));
-        let refused = told.recv_timeout(LIMIT).unwrap();
+        let refused = rx.recv_timeout(LIMIT).unwrap();
         assert!(matches!(refused, Err(Interrupted::Deadline { began: true })), "{refused:?}");
 
         let passed = test::WorkerBuilder::new().deadline(Duration::ZERO).run(|worker| worker.commit());
@@ -70,36 +70,36 @@ on_loops! {
     anywhere async fn o21_a_committed_job_runs_on_when_its_offload_is_dropped() {
         let pool = pool(1);
         let (committed, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::channel();
         let (commit, go_on) = (Arc::clone(&committed), Arc::clone(&dropped));
         let job = pool.run(move |worker| {
             worker.commit().expect("wanted");
             commit.open();
             assert!(go_on.pass());
             let waited = async { 7 }.wait(worker);
-            tell.send((waited.ok(), worker.check().is_ok())).expect("the test listens");
+            tx.send((waited.ok(), worker.check().is_ok())).expect("the test listens");
         });
         assert!(committed.pass());
         drop(job);
         dropped.open();
-        assert_eq!(told.recv_timeout(LIMIT).unwrap(), (Some(7), true));
+        assert_eq!(rx.recv_timeout(LIMIT).unwrap(), (Some(7), true));
         assert_eq!(pool.run(|_| 1).await.unwrap(), 1, "the thread came back");
     }
 
     anywhere async fn o21_a_job_whose_offload_was_dropped_cannot_commit() {
         let pool = pool(1);
         let (began, dropped) = (Arc::new(Gate::default()), Arc::new(Gate::default()));
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tx, rx) = std::sync::mpsc::channel();
         let (begin, go_on) = (Arc::clone(&began), Arc::clone(&dropped));
         let job = pool.run(move |worker| {
             begin.open();
             assert!(go_on.pass());
-            tell.send(worker.commit()).expect("the test listens");
+            tx.send(worker.commit()).expect("the test listens");
         });
         assert!(began.pass());
         drop(job);
         dropped.open();
-        let refused = told.recv_timeout(LIMIT).unwrap();
+        let refused = rx.recv_timeout(LIMIT).unwrap();
         assert!(matches!(refused, Err(Interrupted::Cancelled { began: true })), "{refused:?}");
     }
 

@@ -182,23 +182,23 @@ fn p3_spawn_needs_somewhere_to_run() {
 fn p2_a_detached_job_whose_runtime_is_gone_is_told() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (pool, inside) = (pool(), Arc::new(Gate::default()));
-    let told = Arc::new(Gate::default());
+    let noticed = Arc::new(Gate::default());
     runtime.block_on(async {
-        let (inside, told) = (inside.clone(), told.clone());
+        let (inside, noticed) = (inside.clone(), noticed.clone());
         pool.run(move |worker| {
             inside.pass();
             if worker.call(|| ()).is_err()
                 && worker.run_on_loop(async {}).is_err()
                 && pending::<()>().wait(worker).is_err()
             {
-                told.open();
+                noticed.open();
             }
         })
         .detach();
     });
     drop(runtime);
     inside.open();
-    assert!(told.pass());
+    assert!(noticed.pass());
 }
 
 on_loops! {
@@ -241,13 +241,13 @@ on_loops! {
     }
 
     async fn p3_a_canceller_works_while_somebody_waits_for_the_task() {
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tx, rx) = tokio::sync::oneshot::channel();
         let waiting = tokio::spawn(pool().run(move |worker| {
             let task = worker.spawn(pending::<()>());
-            tell.send(task.cancel_handle()).unwrap();
+            tx.send(task.cancel_handle()).unwrap();
             task.wait(worker).unwrap()
         }));
-        let cancel_handle = told.await.unwrap();
+        let cancel_handle = rx.await.unwrap();
         assert!(!cancel_handle.is_finished() && cancel_handle.cancel());
         assert!(matches!(waiting.await.unwrap().unwrap(), Err(Interrupted::Cancelled { .. })));
     }
@@ -326,7 +326,7 @@ on_loops! {
 
     async fn p4_a_portal_lets_threads_in_that_no_pool_owns() {
         let portal = portcullis::Portal::current().unwrap();
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (tx, rx) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             let entered = portal.enter_thread(|worker| {
                 let waited = async { yield_once().await; 1 }.wait(worker).unwrap();
@@ -337,9 +337,9 @@ on_loops! {
                 assert!(worker.check().is_ok());
                 (waited, called, by_worker, spawned)
             });
-            tell.send(entered.unwrap()).unwrap();
+            tx.send(entered.unwrap()).unwrap();
         });
-        assert_eq!(told.await.unwrap(), (1, 2, 3, 4));
+        assert_eq!(rx.await.unwrap(), (1, 2, 3, 4));
     }
 
     async fn p5_on_the_loops_own_thread_a_visit_is_refused() {
@@ -372,9 +372,9 @@ on_loops! {
 
     async fn p4_call_soon_from_a_foreign_thread() {
         let portal = portcullis::Portal::current().unwrap();
-        let (tell, told) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || portal.call_soon(move || tell.send(6).unwrap()).unwrap());
-        assert_eq!(told.await.unwrap(), 6);
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || portal.call_soon(move || tx.send(6).unwrap()).unwrap());
+        assert_eq!(rx.await.unwrap(), 6);
     }
 }
 

@@ -171,7 +171,7 @@ impl Recorder {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, totals: Totals, last: Option<RecorderState>, reason: Reason) {
+    async fn left(&self, totals: Totals, last: Option<RecorderState>, reason: Reason) {
         self.log.note(format!("{totals:?}, {last:?}, {reason}"));
     }
 

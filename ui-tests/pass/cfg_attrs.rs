@@ -15,7 +15,7 @@ impl S {
     }
     #[cfg_attr(all(), cfg(any()))]
     #[on(stop)]
-    async fn gone(&self) {
+    async fn left(&self) {
         missing()
     }
     #[cfg_attr(all(), cfg(any()))]
@@ -61,7 +61,7 @@ impl M {
     }
     #[cfg_attr(all(), cfg(any()))]
     #[on(disconnect)]
-    async fn gone(&self) {
+    async fn left(&self) {
         missing()
     }
 }

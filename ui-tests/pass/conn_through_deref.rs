@@ -28,7 +28,7 @@ impl Auction {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, guest: Guest, reason: Reason) {
+    async fn left(&self, guest: Guest, reason: Reason) {
         drop((guest, reason));
     }
 }

@@ -17,7 +17,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, name: String) {
+    async fn left(&self, name: String) {
         drop(name);
     }
 }
@@ -37,7 +37,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, peer: &Peer<String>, seen: Vec<String>) {
+    async fn left(&self, peer: &Peer<String>, seen: Vec<String>) {
         drop((peer.id(), seen));
     }
 }
@@ -57,7 +57,7 @@ impl Gate {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, visits: u32, last: Option<GateState>) {
+    async fn left(&self, visits: u32, last: Option<GateState>) {
         drop((visits, last));
     }
 }
@@ -72,7 +72,7 @@ impl Fence {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, last: Option<FenceState>) {
+    async fn left(&self, last: Option<FenceState>) {
         drop(last);
     }
 }

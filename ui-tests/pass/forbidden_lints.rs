@@ -45,7 +45,7 @@ impl S {
         SState::Closed
     }
     #[on(disconnect)]
-    async fn gone(&self, _r: Reason) {}
+    async fn left(&self, _r: Reason) {}
     #[before]
     async fn b(&self, r: String) -> ControlFlow<String, String> {
         ControlFlow::Continue(r)

@@ -35,7 +35,7 @@ impl All {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, peer: &Peer<String>, name: String, reason: Reason) {
+    async fn left(&self, peer: &Peer<String>, name: String, reason: Reason) {
         drop((peer.id(), name, reason));
     }
 
@@ -71,7 +71,7 @@ impl Few {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, reason: Reason) {
+    async fn left(&self, reason: Reason) {
         drop(reason);
     }
 }

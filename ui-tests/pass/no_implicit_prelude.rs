@@ -50,7 +50,7 @@ impl Echo {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, conn: u64, reason: ::portcullis::Reason) {
+    async fn left(&self, conn: u64, reason: ::portcullis::Reason) {
         let _ = (conn, reason);
     }
 

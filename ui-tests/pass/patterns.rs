@@ -33,7 +33,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, (_first, _second): (u64, u64), _: Reason) {}
+    async fn left(&self, (_first, _second): (u64, u64), _: Reason) {}
 }
 
 #[blocking]

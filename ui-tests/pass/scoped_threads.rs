@@ -14,10 +14,10 @@ impl Sums {
             let threads: Vec<_> = self.rows.iter().map(|row| scope.spawn(|| row.iter().sum::<u64>())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        self.told(total).wait(worker).unwrap()
+        self.note(total).wait(worker).unwrap()
     }
 
-    async fn told(&self, total: u64) -> u64 {
+    async fn note(&self, total: u64) -> u64 {
         total
     }
 }

@@ -30,7 +30,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _id: u64, last: Option<DoorState>, _reason: Reason) {
+    async fn left(&self, _id: u64, last: Option<DoorState>, _reason: Reason) {
         let _ = format!("{last:?}");
     }
 }

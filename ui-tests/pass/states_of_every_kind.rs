@@ -83,7 +83,7 @@ impl Chat {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _count: u64, last: Option<ChatState>, reason: Reason) {
+    async fn left(&self, _count: u64, last: Option<ChatState>, reason: Reason) {
         match last {
             Some(ChatState::Login(..) | ChatState::EndOfData | ChatState::Closed) | None => {}
             Some(ChatState::Room(Seat(number)) | ChatState::Muted(Seat(number))) => println!("{number}: {reason}"),

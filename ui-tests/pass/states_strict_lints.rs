@@ -37,7 +37,7 @@ impl Door {
     }
 
     #[event(open)]
-    async fn told(&self, by: u64, _event: String) -> Result<DoorState, std::fmt::Error> {
+    async fn note(&self, by: u64, _event: String) -> Result<DoorState, std::fmt::Error> {
         Ok(DoorState::Open(by))
     }
 
@@ -47,7 +47,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _count: u64, _last: Option<DoorState>, _reason: Reason) {}
+    async fn left(&self, _count: u64, _last: Option<DoorState>, _reason: Reason) {}
 }
 
 fn main() {

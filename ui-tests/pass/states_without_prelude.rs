@@ -20,7 +20,7 @@ impl Door {
     }
 
     #[event(shut)]
-    async fn told(&self, _by: u8) -> DoorState {
+    async fn note(&self, _by: u8) -> DoorState {
         DoorState::Shut
     }
 

@@ -176,7 +176,7 @@ impl Echo {
         clippy::needless_pass_by_value,
         clippy::large_types_passed_by_value
     )]
-    async fn gone(self: &::std::sync::Arc<Self>, _count: u64, _reason: Reason) {}
+    async fn left(self: &::std::sync::Arc<Self>, _count: u64, _reason: Reason) {}
     #[allow(clippy::unused_async, clippy::unused_self)]
     async fn stopped(self: &::std::sync::Arc<Self>) {}
 }
@@ -255,7 +255,7 @@ impl ::portcullis::Service for Echo {
         _last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
-        Self::gone(self, conn, reason).await;
+        Self::left(self, conn, reason).await;
     }
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
@@ -296,7 +296,7 @@ impl ::portcullis::Service for Echo {
             Method::new(Role::AsyncHelper, "count", "Counts.").calls(&["length"]),
             Method::new(Role::AsyncHelper, "tell", ""),
             Method::new(Role::OnError, "failed", ""),
-            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnDisconnect, "left", ""),
             Method::new(Role::OnStop, "stopped", ""),
         ];
         Description::new("Echo", "", METHODS)
@@ -361,7 +361,7 @@ impl Door {
         clippy::needless_pass_by_value,
         clippy::large_types_passed_by_value
     )]
-    async fn told(
+    async fn note(
         self: &::std::sync::Arc<Self>,
         by: u64,
         _event: String,
@@ -383,7 +383,7 @@ impl Door {
         clippy::needless_pass_by_value,
         clippy::large_types_passed_by_value
     )]
-    async fn gone(
+    async fn left(
         self: &::std::sync::Arc<Self>,
         _count: u64,
         _last: Option<DoorState>,
@@ -409,7 +409,7 @@ stateDiagram-v2
     [*] --> shut
     shut --> open
     open --> shut
-    open --> open : told
+    open --> open : note
     open --> shut : timeout
 ```*/
 #[automatically_derived]
@@ -448,7 +448,7 @@ impl ::portcullis::Service for Door {
         last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
-        Self::gone(self, conn, last, reason).await;
+        Self::left(self, conn, last, reason).await;
     }
     async fn on_request(
         self: &::std::sync::Arc<Self>,
@@ -513,7 +513,7 @@ impl ::portcullis::Service for Door {
     > {
         let step = match state {
             DoorState::Open(by) => {
-                ::portcullis::__private::Step::go(Self::told(self, by, event).await?)
+                ::portcullis::__private::Step::go(Self::note(self, by, event).await?)
             }
             other => {
                 return ::core::result::Result::Ok(::core::ops::ControlFlow::Break(other));
@@ -617,11 +617,11 @@ impl ::portcullis::Service for Door {
                 .max_duration("1h")
                 .data(&["u64"])
                 .next(&["shut"]),
-            Method::new(Role::OnEvent, "told", "").states(&["open"]).next(&["open"]),
+            Method::new(Role::OnEvent, "note", "").states(&["open"]).next(&["open"]),
             Method::new(Role::OnTimeout, "fell_shut", "")
                 .states(&["open"])
                 .next(&["shut"]),
-            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnDisconnect, "left", ""),
         ];
         Description::new("Door", "", METHODS)
     };

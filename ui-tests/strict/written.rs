@@ -78,7 +78,7 @@ impl Echo {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _count: u64, _reason: Reason) {}
+    async fn left(&self, _count: u64, _reason: Reason) {}
 
     #[on(stop)]
     async fn stopped(&self) {}
@@ -116,7 +116,7 @@ impl Door {
     }
 
     #[event(open)]
-    async fn told(&self, by: u64, _event: String) -> Result<DoorState, Odd> {
+    async fn note(&self, by: u64, _event: String) -> Result<DoorState, Odd> {
         Ok(DoorState::Open(by))
     }
 
@@ -126,7 +126,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _count: u64, _last: Option<DoorState>, _reason: Reason) {}
+    async fn left(&self, _count: u64, _last: Option<DoorState>, _reason: Reason) {}
 }
 
 /// A session in one method.

@@ -5,7 +5,7 @@
 //! offloads a no-op of some hundred nanoseconds to a thread. The servers run on one loop of one
 //! thread, and the clients on another, on the other core. The threads for blocking work may use
 //! both: one of ours, and as many as tokio starts for the peers, which use `spawn_blocking`. Raw
-//! bytes, which nobody parses, show what the connections allow.
+//! bytes, which are not parsed, show what the connections allow.
 
 pub(crate) mod count;
 mod jsonrpsee;

@@ -1,4 +1,4 @@
-//! What the connection itself allows: bytes that nobody parses, as many as the calls in flight
+//! What the connection itself allows: bytes that are not parsed, as many as the calls in flight
 //! have, written and read together.
 
 use std::net::SocketAddr;

@@ -37,7 +37,7 @@ impl Chat {
         ControlFlow::Continue(Line::from(error))
     }
     #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
-    async fn gone(
+    async fn left(
         self: &::std::sync::Arc<Self>,
         peer: &Peer<Line>,
         name: Name,
@@ -106,7 +106,7 @@ impl ::portcullis::Service for Chat {
         _last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
-        Self::gone(self, peer, conn, reason).await;
+        Self::left(self, peer, conn, reason).await;
     }
     async fn on_stop(self: &::std::sync::Arc<Self>) {
         Self::stopped(self).await;
@@ -134,7 +134,7 @@ impl ::portcullis::Service for Chat {
             Method::new(Role::OnStart, "start", ""),
             Method::new(Role::OnConnect, "connected", ""),
             Method::new(Role::OnError, "failed", ""),
-            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnDisconnect, "left", ""),
             Method::new(Role::OnStop, "stopped", ""),
         ];
         Description::new("Chat", "", METHODS)

@@ -28,7 +28,7 @@ impl Chat {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, peer: &Peer<Line>, name: Name, reason: Reason) {
+    async fn left(&self, peer: &Peer<Line>, name: Name, reason: Reason) {
         self.log.write(peer, name, reason).await;
     }
 

@@ -80,7 +80,7 @@ impl Chat {
         (Reply::Bye, ChatState::Closed)
     }
     #[allow(clippy::needless_pass_by_value, clippy::large_types_passed_by_value)]
-    async fn gone(
+    async fn left(
         self: &::std::sync::Arc<Self>,
         session: Session,
         last: Option<ChatState>,
@@ -155,7 +155,7 @@ impl ::portcullis::Service for Chat {
         last: ::core::option::Option<<Self as ::portcullis::Service>::State>,
         reason: ::portcullis::Reason,
     ) {
-        Self::gone(self, conn, last, reason).await;
+        Self::left(self, conn, last, reason).await;
     }
     async fn on_request(
         self: &::std::sync::Arc<Self>,
@@ -338,7 +338,7 @@ impl ::portcullis::Service for Chat {
             Method::new(Role::OnTimeout, "asleep", "")
                 .states(&["room"])
                 .next(&["closed"]),
-            Method::new(Role::OnDisconnect, "gone", ""),
+            Method::new(Role::OnDisconnect, "left", ""),
         ];
         Description::new("Chat", "", METHODS)
     };

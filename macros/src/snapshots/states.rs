@@ -43,7 +43,7 @@ impl Chat {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, session: Session, last: Option<ChatState>, reason: Reason) {
+    async fn left(&self, session: Session, last: Option<ChatState>, reason: Reason) {
         self.log(session, last, reason).await;
     }
 }

@@ -55,7 +55,7 @@ where
         clippy::needless_pass_by_value,
         clippy::large_types_passed_by_value
     )]
-    async fn told(self: &::std::sync::Arc<Self>, _mark: T, event: Event) -> Answer<T> {
+    async fn note(self: &::std::sync::Arc<Self>, _mark: T, event: Event) -> Answer<T> {
         event.answer()
     }
     #[cfg(feature = "log")]
@@ -116,7 +116,7 @@ stateDiagram-v2
     ajar --> open
     ajar --> [*] : timeout
     open --> open
-    open --> any__state : told
+    open --> any__state : note
 ```*/
 #[automatically_derived]
 impl<T: Mark> ::portcullis::Service for Gate<T>
@@ -249,7 +249,7 @@ where
             #[cfg(feature = "events")]
             Phase::Open(data0) => {
                 ::portcullis::__private::NextState::into_step(
-                    Self::told(
+                    Self::note(
                             self,
                             data0,
                             <Event as ::portcullis::__private::TakesEvent<
@@ -351,7 +351,7 @@ where
                 .next(&["open"]),
             Method::new(Role::OnState, "open", "").data(&["T"]).next(&["open"]),
             #[cfg(feature = "events")]
-            Method::new(Role::OnEvent, "told", "").states(&["open"]).dynamic(),
+            Method::new(Role::OnEvent, "note", "").states(&["open"]).dynamic(),
             #[cfg(feature = "log")]
             Method::new(Role::After, "log", ""),
         ];

@@ -25,7 +25,7 @@ impl<T: Mark> Gate<T> {
 
     #[cfg(feature = "events")]
     #[event(open)]
-    async fn told(&self, _mark: T, event: Event) -> Answer<T> {
+    async fn note(&self, _mark: T, event: Event) -> Answer<T> {
         event.answer()
     }
 

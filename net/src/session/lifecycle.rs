@@ -154,8 +154,8 @@ pub(super) async fn run_on_disconnect<S, IO, C>(
     }
     let disconnected = {
         let disconnecting = pin!(Some(async {
-            let told = if state.is_none() { reason.clone().in_state(active_state) } else { reason.clone() };
-            let hook = pin!(registry.service().on_disconnect(&peer, conn, state, told));
+            let reason = if state.is_none() { reason.clone().in_state(active_state) } else { reason.clone() };
+            let hook = pin!(registry.service().on_disconnect(&peer, conn, state, reason));
             run_with_io(&mut io, EofPolicy::Ignore, &mut NoDemand, hook).await
         }));
         run_until_aborted(|| shared.stop_reason(ShutdownPhase::Aborting), disconnecting).await

@@ -157,7 +157,7 @@ where
             if let Poll::Ready(Err(error)) = handled {
                 return Poll::Ready(Err(error));
             }
-            // The replies could not be sent, or nobody would read them.
+            // The replies could not be sent, or the client would not read them.
             if self.outbox.is_closed() || matches!(self.input, Input::Lost) {
                 return Poll::Ready(Ok(()));
             }

@@ -17,7 +17,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, name: &mut String, reason: Reason) {
+    async fn left(&self, name: &mut String, reason: Reason) {
         drop((name.clone(), reason));
     }
 }

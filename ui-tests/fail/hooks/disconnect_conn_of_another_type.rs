@@ -17,7 +17,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, number: u64, reason: Reason) {
+    async fn left(&self, number: u64, reason: Reason) {
         drop((number, reason));
     }
 }

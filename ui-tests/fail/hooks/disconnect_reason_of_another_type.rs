@@ -12,7 +12,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, why: String) {
+    async fn left(&self, why: String) {
         drop(why);
     }
 }

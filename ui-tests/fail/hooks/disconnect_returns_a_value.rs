@@ -12,7 +12,7 @@ impl Maths {
     }
 
     #[on(disconnect)]
-    async fn gone(&self) -> u64 {
+    async fn left(&self) -> u64 {
         0
     }
 }

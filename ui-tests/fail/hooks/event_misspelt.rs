@@ -12,7 +12,7 @@ impl Maths {
     }
 
     #[on(disconect)]
-    async fn gone(&self) {}
+    async fn left(&self) {}
 }
 
 fn main() {}

@@ -17,7 +17,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _last: Option<u8>, _reason: Reason) {}
+    async fn left(&self, _last: Option<u8>, _reason: Reason) {}
 }
 
 fn main() {}

@@ -12,7 +12,7 @@ impl Door {
     }
 
     #[on(disconnect)]
-    async fn gone(&self, _last: DoorState, _reason: Reason) {}
+    async fn left(&self, _last: DoorState, _reason: Reason) {}
 }
 
 fn main() {}

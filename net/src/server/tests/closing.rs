@@ -47,7 +47,7 @@ paused! {
         serving.await.expect("no panic").expect("no error");
         let took = began.elapsed();
         assert!(took >= A_SECOND && took <= A_SECOND + 2 * TICK, "{took:?}");
-        assert!(near.write_all(b"nobody is there").await.is_err());
+        assert!(near.write_all(b"after the end").await.is_err());
     }
 
     async fn a_peer_that_sends_on_is_given_two_and_no_more() {

@@ -6,22 +6,22 @@ use super::*;
 
 on_both_flavours! {
     async fn s2_no_more_sessions_than_places() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).max_connections(1)).await;
         let mut first = server.connect().await;
         assert_eq!(call(&mut first, "one").await, "one");
         let mut second = server.connect().await;
         second.send("two".to_owned()).await.expect("sent");
-        assert_eq!(told.recv().await, Some(Event::Connected));
+        assert_eq!(reports.recv().await, Some(Event::Connected));
         drop(first);
         assert_eq!(second.next().await.expect("read"), Some("two".to_owned()));
-        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
-        assert_eq!(told.recv().await, Some(Event::Connected));
+        assert_eq!(until_end(&mut reports).await, Reason::PeerClosed);
+        assert_eq!(reports.recv().await, Some(Event::Connected));
         server.stop().await;
     }
 
     async fn s2_the_first_request_must_come_in_time() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let limit = Duration::from_millis(100);
         let server = serve(bound(service).first_request_timeout(limit)).await;
         let mut quick = server.connect().await;
@@ -31,31 +31,31 @@ on_both_flavours! {
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         stream.write_all(b"par").await.expect("written");
         assert_eq!(rest(&mut slow).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::FirstRequest));
-        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::FirstRequest));
+        assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::FirstRequest));
+        assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::FirstRequest));
         assert_eq!(call(&mut quick, "two").await, "two");
         server.stop().await;
     }
 
     async fn s2_idle_sessions_end_in_time() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).idle_timeout(Duration::from_millis(100))).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Idle));
+        assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::Idle));
         server.stop().await;
     }
 
     async fn s2_a_busy_handler_is_not_idle() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let service = Arc::new(service);
         let limit = Duration::from_millis(50);
         let server =
             serve(bound(Arc::clone(&service)).idle_timeout(limit).first_request_timeout(limit)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         // A second session shows that the limit has passed.
         let mut other = server.connect().await;
         assert_eq!(rest(&mut other).await, ["bye"]);
@@ -65,7 +65,7 @@ on_both_flavours! {
     }
 
     async fn s11_a_slow_reader_slows_only_itself_and_is_ended_in_time() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).write_timeout(Duration::from_millis(200))).await;
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         let line = [b"x".repeat(4000), b"\n".to_vec()].concat();
@@ -80,19 +80,19 @@ on_both_flavours! {
         let mut other = server.connect().await;
         let ((), ()) = tokio::join!(stuck, async {
             assert_eq!(call(&mut other, "quick").await, "quick");
-            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Write));
+            assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::Write));
         });
         server.stop().await;
     }
 
     async fn a_connection_that_is_refused_has_no_other_hook() {
-        let (mut service, mut told) = scripted();
+        let (mut service, mut reports) = scripted();
         service.refuse = true;
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         assert_eq!(rest(&mut client).await, [""; 0]);
         server.stop().await;
-        assert_eq!(told.recv().await, Some(Event::Stopped));
+        assert_eq!(reports.recv().await, Some(Event::Stopped));
     }
 
     async fn several_addresses_are_served() {
@@ -111,7 +111,7 @@ on_both_flavours! {
     }
 
     async fn a_session_runs_over_any_stream() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let (near, far) = tokio::io::duplex(64);
         let server = Server::new(service).codec(Lines::new());
         let serving = tokio::spawn(server.serve_stream(far));
@@ -124,21 +124,21 @@ on_both_flavours! {
         assert_eq!(client.next().await.expect("read"), None);
         let report = serving.await.expect("no panic").expect("no error");
         assert!(report.is_clean(), "{report}");
-        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
+        assert_eq!(until_end(&mut reports).await, Reason::PeerClosed);
     }
 
     async fn a_start_that_fails_is_what_serving_fails_with() {
-        let (events, mut told) = mpsc::unbounded_channel();
+        let (events, mut reports) = mpsc::unbounded_channel();
         let server = bound(Failing(events));
         let handle = server.handle();
         let error = server.serve().await.expect_err("the start fails");
         assert!(error.to_string().contains("no database"), "{error}");
-        assert_eq!(told.recv().await, Some(Event::Undone(0)));
+        assert_eq!(reports.recv().await, Some(Event::Undone(0)));
         assert!(!handle.ready().await);
     }
 
     async fn a_server_in_a_task_of_its_own() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let mut server = bound(service).spawn().await.expect("it starts");
         let connect = || Client::<String, String, _>::connect(server.local_addr(), Lines::new());
         let mut client = connect().await.expect("it listens").timeout(LIMIT);
@@ -150,13 +150,13 @@ on_both_flavours! {
         assert_eq!(call(&mut client, "two").await, "two");
         server.handle().stop();
         let report = server.join().await.expect("it stops");
-        assert_eq!((report.sessions_finished, until_end(&mut told).await), (1, Reason::Stopped));
-        let again = server.stop().await.expect_err("told once");
+        assert_eq!((report.sessions_finished, until_end(&mut reports).await), (1, Reason::Stopped));
+        let again = server.stop().await.expect_err("reported once");
         assert!(again.to_string().contains("already returned"), "{again}");
     }
 
     async fn a_server_in_a_task_of_its_own_stops_when_it_is_dropped() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = bound(service).spawn().await.expect("it starts");
         let mut client = Client::<String, String, _>::connect(server.local_addr(), Lines::new())
             .await
@@ -165,7 +165,7 @@ on_both_flavours! {
         assert_eq!(call(&mut client, "one").await, "one");
         drop(server);
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Stopped);
+        assert_eq!(until_end(&mut reports).await, Reason::Stopped);
     }
 
     async fn a_start_that_fails_in_a_task_of_its_own_is_told() {

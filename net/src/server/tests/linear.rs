@@ -5,8 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 fn asking(rounds: usize) -> (Asking, mpsc::UnboundedReceiver<Event>) {
-    let (scripted, told) = scripted();
-    (Asking { scripted, rounds }, told)
+    let (scripted, reports) = scripted();
+    (Asking { scripted, rounds }, reports)
 }
 
 on_both_flavours! {
@@ -23,7 +23,7 @@ on_both_flavours! {
     }
 
     async fn s4_a_handler_that_returns_is_started_again() {
-        let (service, mut told) = asking(2);
+        let (service, mut reports) = asking(2);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         for n in 1..=5 {
@@ -31,16 +31,16 @@ on_both_flavours! {
         }
         client.finish().await.expect("half-closed");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
+        assert_eq!(until_end(&mut reports).await, Reason::PeerClosed);
         server.stop().await;
     }
 
     async fn s4_a_handler_that_asks_for_nothing_ends_the_connection() {
-        let (service, mut told) = asking(0);
+        let (service, mut reports) = asking(0);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Closed(By::Handler));
+        assert_eq!(until_end(&mut reports).await, Reason::Closed(By::Handler));
         server.stop().await;
     }
 
@@ -48,13 +48,13 @@ on_both_flavours! {
         let (service, _told) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
-        assert_eq!(call(&mut client, "fail").await, "error: as told");
+        assert_eq!(call(&mut client, "fail").await, "error: as asked");
         assert_eq!(call(&mut client, "count").await, "2");
         server.stop().await;
     }
 
     async fn s3_malformed_input_comes_out_of_next() {
-        let (service, mut told) = asking(usize::MAX);
+        let (service, mut reports) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         stream.write_all(b"\xff\nok\n").await.expect("written");
@@ -68,55 +68,55 @@ on_both_flavours! {
             back.rotate_left(1);
             stream.read_exact(&mut back[2..]).await.expect("read");
         }
-        assert_eq!(told.recv().await, Some(Event::Connected));
-        assert!(matches!(told.recv().await, Some(Event::Asked(Err(text))) if text.contains("malformed")));
+        assert_eq!(reports.recv().await, Some(Event::Connected));
+        assert!(matches!(reports.recv().await, Some(Event::Asked(Err(text))) if text.contains("malformed")));
         server.stop().await;
     }
 
     async fn s1_a_panic_is_answered_and_ends_the_session() {
-        let (service, mut told) = asking(usize::MAX);
+        let (service, mut reports) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
-        assert_eq!(call(&mut client, "panic").await, "panic: as told");
+        assert_eq!(call(&mut client, "panic").await, "panic: as asked");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Panicked("as told".to_owned()));
+        assert_eq!(until_end(&mut reports).await, Reason::Panicked("as asked".to_owned()));
         server.stop().await;
     }
 
     async fn s8_half_close_drops_a_busy_handler() {
-        let (service, mut told) = asking(usize::MAX);
+        let (service, mut reports) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         client.finish().await.expect("half-closed");
-        assert_eq!(told.recv().await, Some(Event::Dropped));
-        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
+        assert_eq!(reports.recv().await, Some(Event::Dropped));
+        assert_eq!(until_end(&mut reports).await, Reason::PeerClosed);
         server.stop().await;
     }
 
     async fn an_idle_handler_is_told_that_the_peer_has_closed() {
-        let (service, mut told) = asking(usize::MAX);
+        let (service, mut reports) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
         client.finish().await.expect("half-closed");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(told.recv().await, Some(Event::Connected));
-        assert_eq!(told.recv().await, Some(Event::Asked(Ok(()))));
-        assert!(matches!(told.recv().await, Some(Event::Asked(Err(text))) if text.contains("closed by the peer")));
-        assert_eq!(told.recv().await, Some(Event::Disconnected(Reason::PeerClosed)));
+        assert_eq!(reports.recv().await, Some(Event::Connected));
+        assert_eq!(reports.recv().await, Some(Event::Asked(Ok(()))));
+        assert!(matches!(reports.recv().await, Some(Event::Asked(Err(text))) if text.contains("closed by the peer")));
+        assert_eq!(reports.recv().await, Some(Event::Disconnected(Reason::PeerClosed)));
         server.stop().await;
     }
 
     async fn s5_an_idle_handler_is_told_of_the_stop() {
-        let (service, mut told) = asking(usize::MAX);
+        let (service, mut reports) = asking(usize::MAX);
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
         let report = server.stop().await;
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 0));
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Stopped);
+        assert_eq!(until_end(&mut reports).await, Reason::Stopped);
     }
 }

@@ -52,7 +52,7 @@ impl Phase {
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Told {
+pub(super) enum Report {
     Connected(Peer<String, Ev>),
     Holding,
     Dropped,
@@ -61,21 +61,21 @@ pub(super) enum Told {
 }
 
 pub(super) struct Machine {
-    told: mpsc::UnboundedSender<Told>,
+    reports: mpsc::UnboundedSender<Report>,
     pub(super) release: Semaphore,
     first: Phase,
 }
 
-pub(super) fn machine(first: &str) -> (Arc<Machine>, mpsc::UnboundedReceiver<Told>) {
-    let (told, tells) = mpsc::unbounded_channel();
-    (Arc::new(Machine { told, release: Semaphore::new(0), first: Phase::read(first) }), tells)
+pub(super) fn machine(first: &str) -> (Arc<Machine>, mpsc::UnboundedReceiver<Report>) {
+    let (reports, receiver) = mpsc::unbounded_channel();
+    (Arc::new(Machine { reports, release: Semaphore::new(0), first: Phase::read(first) }), receiver)
 }
 
 /// A machine that is connected to a pipe: no socket, so that the time can be paused.
 pub(super) fn piped(
     first: &str,
     limited: impl FnOnce(Server<Machine, Lines>) -> Server<Machine, Lines>,
-) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Told>) {
+) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Report>) {
     narrow(1 << 16, first, limited)
 }
 
@@ -84,24 +84,26 @@ pub(super) fn narrow(
     bytes: usize,
     first: &str,
     limited: impl FnOnce(Server<Machine, Lines>) -> Server<Machine, Lines>,
-) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Told>) {
-    let (service, told) = machine(first);
+) -> (Talker, Arc<Machine>, mpsc::UnboundedReceiver<Report>) {
+    let (service, reports) = machine(first);
     let (near, far) = tokio::io::duplex(bytes);
     let server = limited(Server::new(Arc::clone(&service)).codec(Lines::new()));
     tokio::spawn(server.serve_stream(far));
-    (Client::from_stream(near, Lines::new()), service, told)
+    (Client::from_stream(near, Lines::new()), service, reports)
 }
 
-pub(super) async fn peer(told: &mut mpsc::UnboundedReceiver<Told>) -> Peer<String, Ev> {
-    match told.recv().await {
-        Some(Told::Connected(peer)) => peer,
+pub(super) async fn peer(reports: &mut mpsc::UnboundedReceiver<Report>) -> Peer<String, Ev> {
+    match reports.recv().await {
+        Some(Report::Connected(peer)) => peer,
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) async fn ended(told: &mut mpsc::UnboundedReceiver<Told>) -> (Vec<String>, Option<Phase>, Reason) {
+pub(super) async fn ended(
+    reports: &mut mpsc::UnboundedReceiver<Report>,
+) -> (Vec<String>, Option<Phase>, Reason) {
     loop {
-        if let Told::Ended(handled, last, reason) = told.recv().await.expect("the service lives") {
+        if let Report::Ended(handled, last, reason) = reports.recv().await.expect("the service lives") {
             return (handled, last, reason);
         }
     }
@@ -111,11 +113,11 @@ pub(super) fn within(state: &'static str, reason: Reason) -> Reason {
     Reason::InState { state, reason: Box::new(reason) }
 }
 
-struct Drops(mpsc::UnboundedSender<Told>);
+struct Drops(mpsc::UnboundedSender<Report>);
 
 impl Drop for Drops {
     fn drop(&mut self) {
-        let _ = self.0.send(Told::Dropped);
+        let _ = self.0.send(Report::Dropped);
     }
 }
 
@@ -157,8 +159,8 @@ impl Machine {
                 Step::reply(state, "slept".to_owned())
             }
             ("hold", state) => {
-                let drops = Drops(self.told.clone());
-                let _ = self.told.send(Told::Holding);
+                let drops = Drops(self.reports.clone());
+                let _ = self.reports.send(Report::Holding);
                 self.release.acquire().await.expect("never closed").forget();
                 std::mem::forget(drops);
                 Step::reply(state, "held".to_owned())
@@ -168,7 +170,7 @@ impl Machine {
                 Step::reply(state, "closing".to_owned())
             }
             ("fail", _) => return Err(rest.to_owned()),
-            ("panic", _) => panic!("as told"),
+            ("panic", _) => panic!("as asked"),
             (_, state) => Step::reply(state, text),
         })
     }
@@ -186,7 +188,7 @@ impl Service for Machine {
     type Kind = PerRequest;
 
     async fn on_connect(self: &Arc<Self>, peer: &Peer<String, Ev>) -> Result<Connected<Self>, String> {
-        let _ = self.told.send(Told::Connected(peer.clone()));
+        let _ = self.reports.send(Report::Connected(peer.clone()));
         if self.first == Phase::Closed {
             let _ = peer.try_send("not now".to_owned());
         }
@@ -200,7 +202,7 @@ impl Service for Machine {
         last: Option<Phase>,
         reason: Reason,
     ) {
-        let _ = self.told.send(Told::Ended(handled, last, reason));
+        let _ = self.reports.send(Report::Ended(handled, last, reason));
     }
 
     async fn on_error(

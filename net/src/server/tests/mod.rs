@@ -84,7 +84,7 @@ fn run(builder: &mut tokio::runtime::Builder, body: impl Future<Output = ()>) {
     runtime.shutdown_background();
 }
 
-/// What a service tells its test.
+/// What a service reports to its test.
 #[derive(Debug, PartialEq)]
 pub(super) enum Event {
     Connected,
@@ -97,9 +97,9 @@ pub(super) enum Event {
 }
 
 /// Tells when a handler is dropped before its end.
-struct Told(mpsc::UnboundedSender<Event>);
+struct Report(mpsc::UnboundedSender<Event>);
 
-impl Drop for Told {
+impl Drop for Report {
     fn drop(&mut self) {
         let _ = self.0.send(Event::Dropped);
     }
@@ -113,8 +113,8 @@ pub(super) struct Scripted {
 }
 
 pub(super) fn scripted() -> (Scripted, mpsc::UnboundedReceiver<Event>) {
-    let (events, told) = mpsc::unbounded_channel();
-    (Scripted { events, release: Semaphore::new(0), refuse: false }, told)
+    let (events, reports) = mpsc::unbounded_channel();
+    (Scripted { events, release: Semaphore::new(0), refuse: false }, reports)
 }
 
 impl Scripted {
@@ -125,13 +125,13 @@ impl Scripted {
     async fn act(&self, peer: &Peer<String>, count: &mut u32, request: String) -> Result<String, String> {
         *count += 1;
         match request.as_str() {
-            "fail" => Err("as told".to_owned()),
-            "panic" => panic!("as told"),
+            "fail" => Err("as asked".to_owned()),
+            "panic" => panic!("as asked"),
             "hold" => {
-                let told = Told(self.events.clone());
+                let reports = Report(self.events.clone());
                 self.tell(Event::Holding);
                 self.release.acquire().await.expect("never closed").forget();
-                std::mem::forget(told);
+                std::mem::forget(reports);
                 Ok("held".to_owned())
             }
             "push" => {
@@ -306,9 +306,9 @@ async fn rest(client: &mut Client<String, String, Lines>) -> Vec<String> {
 }
 
 /// The events up to and with the session's end.
-async fn until_end(told: &mut mpsc::UnboundedReceiver<Event>) -> Reason {
+async fn until_end(reports: &mut mpsc::UnboundedReceiver<Event>) -> Reason {
     loop {
-        if let Event::Disconnected(reason) = told.recv().await.expect("the service lives") {
+        if let Event::Disconnected(reason) = reports.recv().await.expect("the service lives") {
             return reason;
         }
     }

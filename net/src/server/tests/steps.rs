@@ -37,7 +37,7 @@ on_both_flavours! {
         let (service, _told) = scripted();
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
-        assert_eq!(call(&mut client, "fail").await, "error: as told");
+        assert_eq!(call(&mut client, "fail").await, "error: as asked");
         assert_eq!(call(&mut client, "newline").await, "can't say");
         assert_eq!(call(&mut client, "count").await, "3");
         server.stop().await;
@@ -58,60 +58,60 @@ on_both_flavours! {
     }
 
     async fn s1_a_panic_ends_its_session_and_no_other() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service)).await;
         let mut other = server.connect().await;
         assert_eq!(call(&mut other, "one").await, "one");
         let mut client = server.connect().await;
-        assert_eq!(call(&mut client, "panic").await, "panic: as told");
+        assert_eq!(call(&mut client, "panic").await, "panic: as asked");
         assert_eq!(rest(&mut client).await, ["bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::Panicked("as told".to_owned()));
+        assert_eq!(until_end(&mut reports).await, Reason::Panicked("as asked".to_owned()));
         assert_eq!(call(&mut other, "two").await, "two");
         server.stop().await;
     }
 
     async fn s8_half_close_answers_what_was_asked() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let service = Arc::new(service);
         let server = serve(bound(Arc::clone(&service))).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
         client.send("more".to_owned()).await.expect("sent");
         client.finish().await.expect("half-closed");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         service.release.add_permits(1);
         assert_eq!(rest(&mut client).await, ["held", "more", "bye"]);
-        assert_eq!(until_end(&mut told).await, Reason::PeerClosed);
+        assert_eq!(until_end(&mut reports).await, Reason::PeerClosed);
         server.stop().await;
     }
 
     async fn s8_a_reset_drops_a_busy_handler() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         client.get_ref().set_zero_linger().expect("set");
         drop(client);
-        assert_eq!(told.recv().await, Some(Event::Dropped));
-        assert_eq!(until_end(&mut told).await, Reason::Reset);
+        assert_eq!(reports.recv().await, Some(Event::Dropped));
+        assert_eq!(until_end(&mut reports).await, Reason::Reset);
         server.stop().await;
     }
 
     async fn s8_a_reset_behind_unread_bytes_drops_a_busy_handler() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         // Much more than is read ahead.
         for _ in 0..100 {
             client.send("x".repeat(4000)).await.expect("sent");
         }
         client.get_ref().set_zero_linger().expect("set");
         drop(client);
-        assert_eq!(told.recv().await, Some(Event::Dropped));
-        assert_eq!(until_end(&mut told).await, Reason::Reset);
+        assert_eq!(reports.recv().await, Some(Event::Dropped));
+        assert_eq!(until_end(&mut reports).await, Reason::Reset);
         server.stop().await;
     }
 
@@ -128,14 +128,14 @@ on_both_flavours! {
     }
 
     async fn close_answers_the_request_and_drops_the_rest() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service)).await;
         let mut stream = tokio::net::TcpStream::connect(server.addr).await.expect("it listens");
         stream.write_all(b"one\nclose\ntwo\n").await.expect("written");
         let mut back = Vec::new();
         stream.read_to_end(&mut back).await.expect("read");
         assert_eq!(back, b"one\nclosing\n");
-        assert_eq!(until_end(&mut told).await, Reason::Closed(By::Close));
+        assert_eq!(until_end(&mut reports).await, Reason::Closed(By::Close));
         server.stop().await;
     }
 }

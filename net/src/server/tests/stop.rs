@@ -7,7 +7,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 on_both_flavours! {
     async fn s5_idle_sessions_end_at_once_and_hooks_run_in_order() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         assert_eq!(call(&mut client, "one").await, "one");
@@ -16,7 +16,7 @@ on_both_flavours! {
         assert!(report.is_clean(), "{report}");
         assert_eq!(rest(&mut client).await, ["bye"]);
         let mut events = Vec::new();
-        while let Ok(event) = told.try_recv() {
+        while let Ok(event) = reports.try_recv() {
             events.push(event);
         }
         let end = Event::Disconnected(Reason::Stopped);
@@ -24,12 +24,12 @@ on_both_flavours! {
     }
 
     async fn s5_a_busy_session_finishes_within_the_grace() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let service = Arc::new(service);
         let server = serve(bound(Arc::clone(&service))).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         server.handle.stop();
         // It no longer accepts, but still works.
         let addr = server.addr;
@@ -40,28 +40,28 @@ on_both_flavours! {
         assert_eq!(rest(&mut client).await, ["held", "bye"]);
         let report = server.stop().await;
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 0));
-        assert_eq!(until_end(&mut told).await, Reason::Stopped);
+        assert_eq!(until_end(&mut reports).await, Reason::Stopped);
     }
 
     async fn s10_a_busy_session_is_cancelled_after_the_grace() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         server.handle.stop_within(Duration::from_millis(50));
         let report = server.task.await.expect("no panic").expect("no error");
         assert_eq!((report.sessions_finished, report.sessions_cancelled, report.sessions_stuck), (0, 1, 0));
-        assert_eq!(told.recv().await, Some(Event::Dropped));
-        assert_eq!(told.recv().await, Some(Event::Disconnected(Reason::Stopped)));
+        assert_eq!(reports.recv().await, Some(Event::Dropped));
+        assert_eq!(reports.recv().await, Some(Event::Disconnected(Reason::Stopped)));
     }
 
     async fn a_later_order_makes_the_grace_shorter() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service).grace(LONG)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         server.handle.stop();
         server.handle.stop_within(Duration::ZERO);
         let report = server.stop().await;
@@ -85,14 +85,14 @@ on_both_flavours! {
     }
 
     async fn serving_that_is_dropped_ends_its_sessions() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         client.send("hold".to_owned()).await.expect("sent");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         server.task.abort();
-        assert_eq!(told.recv().await, Some(Event::Dropped));
-        assert_eq!(until_end(&mut told).await, Reason::Stopped);
+        assert_eq!(reports.recv().await, Some(Event::Dropped));
+        assert_eq!(until_end(&mut reports).await, Reason::Stopped);
         assert!(!server.handle.ready().await);
     }
 

@@ -24,7 +24,7 @@ fn talk(
     limited: impl FnOnce(Server<Asking, Lines>) -> Server<Asking, Lines>,
     stepped: impl FnOnce(Server<Scripted, Lines>) -> Server<Scripted, Lines>,
 ) -> (DuplexStream, mpsc::UnboundedReceiver<Event>) {
-    let (scripted, told) = scripted();
+    let (scripted, reports) = scripted();
     let (near, far) = tokio::io::duplex(1 << 16);
     if linear {
         let server = limited(Server::new(Asking { scripted, rounds: usize::MAX }).codec(Lines::new()));
@@ -33,7 +33,7 @@ fn talk(
         let server = stepped(Server::new(scripted).codec(Lines::new()));
         tokio::spawn(server.serve_stream(far));
     }
-    (near, told)
+    (near, reports)
 }
 
 /// The same for both kinds.
@@ -59,7 +59,7 @@ async fn rest(stream: &mut DuplexStream) -> String {
 paused! {
     async fn s2_a_frame_that_has_begun_is_complete_in_half_a_minute_or_the_session_ends() {
         for linear in [false, true] {
-            let (mut stream, mut told) = talks!(linear, .first_request_timeout(Duration::MAX));
+            let (mut stream, mut reports) = talks!(linear, .first_request_timeout(Duration::MAX));
             echo(&mut stream, "one").await;
             // Silence between two frames has no limit.
             sleep(secs(1000)).await;
@@ -71,7 +71,7 @@ paused! {
             stream.write_all(b"n").await.expect("taken");
             assert_eq!(rest(&mut stream).await, "bye\n");
             took(began, secs(30));
-            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Frame));
+            assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::Frame));
         }
     }
 
@@ -95,7 +95,7 @@ paused! {
     async fn s2_a_large_frame_may_come_slowly_if_it_goes_on() {
         for linear in [false, true] {
             let limited = talks!(linear, .frame_timeout(secs(2)).frame_rate(1000).first_request_timeout(Duration::MAX));
-            let (mut stream, mut told) = limited;
+            let (mut stream, mut reports) = limited;
             let part = [b'x'; 1000];
             for _ in 0..60 {
                 stream.write_all(&part).await.expect("taken");
@@ -113,18 +113,18 @@ paused! {
             }
             assert!((4..=6).contains(&parts), "{parts}");
             took(began, secs(parts));
-            assert_eq!(until_end(&mut told).await, Reason::Timeout(Limit::Frame));
+            assert_eq!(until_end(&mut reports).await, Reason::Timeout(Limit::Frame));
         }
     }
 
     async fn s2_the_time_of_a_frame_stands_while_a_handler_is_at_work() {
-        let (service, mut told) = scripted();
+        let (service, mut reports) = scripted();
         let service = Arc::new(service);
         let (mut stream, far) = tokio::io::duplex(1 << 16);
         let server = Server::new(Arc::clone(&service)).codec(Lines::new()).frame_timeout(secs(2));
         tokio::spawn(server.serve_stream(far));
         stream.write_all(b"hold\nand ano").await.expect("taken");
-        while told.recv().await != Some(Event::Holding) {}
+        while reports.recv().await != Some(Event::Holding) {}
         sleep(secs(100)).await;
         service.release.add_permits(1);
         let mut back = [0; 5];
