@@ -32,6 +32,10 @@ use crate::sync::Mutex;
 /// The maximum of Linux (`SCM_MAX_FD`); no system passes more.
 const MAX_FDS_PER_MESSAGE: usize = 253;
 
+/// The most bytes that are received at once. `recvmsg` takes initialized memory, so each read
+/// clears as much of the buffer as it offers, which may be 128 KiB for a small request.
+const MAX_READ: usize = 16 * 1024;
+
 /// What a listener that [passes descriptors](crate::Unix::pass_fds) adds to a [`Peer`]. In the
 /// prelude.
 pub trait FdPeer {
@@ -208,7 +212,7 @@ impl AsyncRead for FdPassingStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
-            let bytes = buf.initialize_unfilled();
+            let bytes = buf.initialize_unfilled_to(buf.remaining().min(MAX_READ));
             match self.stream.try_io(Interest::READABLE, || self.receive(bytes)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
