@@ -270,11 +270,15 @@ fn s5_signals_stop_a_server_on_a_runtime_of_the_programs_own() {
     let mut process = Process::start(&own_runtime);
     let mut busy = process.connect();
     assert_eq!(busy.call("hold"), "holding");
+    // An idle session ends when the server stops. A connection before that would be a session, too.
+    let mut idle = process.connect();
+    assert_eq!(idle.call("x"), "x");
     process.signal("TERM");
+    assert_eq!(idle.next(), "");
     eventually(|| TcpStream::connect(process.addr).is_err());
     process.stdin.write_all(b"go on\n").unwrap();
     assert_eq!((busy.next(), busy.next()), ("hold".to_owned(), String::new()));
-    assert!(process.wait_for_line("report: ").ends_with(": 1 session ended, nothing left"));
+    assert!(process.wait_for_line("report: ").ends_with(": 2 sessions ended, nothing left"));
     assert_eq!(process.code(), Some(0));
 
     let mut process = Process::start(&own_runtime);
