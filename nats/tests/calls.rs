@@ -313,6 +313,8 @@ async fn a_call_that_a_thread_makes_is_cancelled_with_its_job() {
     let nats = nats_server!();
     let (_server, probe) = node(&nats.client().await, "one").await;
     let client = asks(&nats).await;
+    // The connection must outlive the message, which is written later.
+    let _open = client.clone();
     let pool = Pool::builder("callers").threads(1).build().expect("a pool");
     let job =
         pool.run(move |worker| client.call(Ask::Spin).timeout(4 * LIMIT).into_future().wait(worker).is_err());
