@@ -123,7 +123,8 @@ impl<Req, Rsp, D: DatagramCodec<Rsp, Req>> CallClient<Req, Rsp, D> {
     ///
     /// # Cancellation
     /// Dropping the call cancels it: the node that handles it drops the handler and cancels its
-    /// jobs. The message for that is sent at most once, as the call is.
+    /// jobs. The message for that is sent at most once, as the call is, and is lost if the last
+    /// handle on the connection is dropped together with the call.
     pub fn call(&self, request: Req) -> Call<'_, Req, Rsp, D> {
         Call { client: self, request, timeout: self.timeout, headers: Ok(HeaderMap::new()) }
     }
