@@ -29,7 +29,6 @@ use portcullis_runtime::internal::sync::Mutex;
 pub struct Session<Req, Rsp> {
     peer: Peer<Rsp>,
     slot: RequestSlot<Req>,
-    half_closes: bool,
 }
 
 impl<Req, Rsp> Session<Req, Rsp> {
@@ -122,7 +121,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// not, the peer waits for its answers.
     #[doc(hidden)]
     pub fn half_closes(&self) -> bool {
-        self.half_closes
+        self.slot.0.lock().half_closes
     }
 
     /// Sends a response; waits while the peer's queue is full.
@@ -249,6 +248,8 @@ struct Slot<Req> {
     began_without_waiting: bool,
     /// The last `next` was such a one, and there was no request.
     found_nothing: bool,
+    /// Of the transport.
+    half_closes: bool,
     /// Of the `next` that is pending.
     patience: Patience,
     /// How many requests it takes.
@@ -298,12 +299,13 @@ impl<Req> RequestSlot<Req> {
             requested: false,
             began_without_waiting: false,
             found_nothing: false,
+            half_closes,
             patience: Patience::Idle,
             max: 1,
             item: None,
             more: VecDeque::new(),
         }));
-        (Session { peer, slot: Self(Arc::clone(&slot)), half_closes }, Self(slot))
+        (Session { peer, slot: Self(Arc::clone(&slot)) }, Self(slot))
     }
 
     /// A run of the handler begins.
