@@ -190,9 +190,12 @@ fn a_dropped_smol_executor_cancels_tasks_and_releases_waiting_threads() {
         })
     });
     let task = portal.spawn(pending::<()>());
+    // Until both tasks have begun: that of the portal, and the one that the waiting thread makes
+    // after its first poll.
+    let mut ticks = 0;
     eventually(|| {
-        executor.try_tick();
-        inside.is_open()
+        ticks += usize::from(executor.try_tick());
+        inside.is_open() && ticks >= 2
     });
     drop(executor);
     eventually(|| waiting.is_finished());
