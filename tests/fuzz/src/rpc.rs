@@ -7,7 +7,9 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use portcullis::codec::{Cbor, Codec, Json, LengthPrefixed, MessagePack, NewlineDelimited, Postcard};
-use portcullis::rpc::private::{Deserialize, Deserializer, Params, Serialize, Serializer, unexpected};
+use portcullis::rpc::private::{
+    Deserialize, Deserializer, NO_PARAMS, Params, Serialize, Serializer, unexpected,
+};
 use portcullis::rpc::{ClientMessage, Method, Protocol, ServerMessage, method_number};
 
 use crate::LIMIT;
@@ -47,7 +49,7 @@ impl Protocol for FuzzCall {
 
     fn serialize_params<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Nothing {} => ().serialize(serializer),
+            Self::Nothing {} => NO_PARAMS.serialize(serializer),
             Self::Number { number } => (number,).serialize(serializer),
             Self::Many { text, bytes, flag } => (text, bytes, flag).serialize(serializer),
         }
