@@ -1,5 +1,5 @@
-//! [`Session`]: one connection as a handler sees that asks for its requests; and the [`RequestSlot`] by which its driver gives
-//! it one request at a time.
+//! [`Session`]: one connection, for a handler that asks for its requests. [`RequestSlot`]: how the
+//! driver of the session gives it these requests.
 //!
 //! | step | by | `requested` | `awaited` | `item` |
 //! |---|---|---|---|---|
@@ -40,7 +40,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// server stops, the session was closed.
     ///
     /// # Cancellation
-    /// Dropped before its end, it has taken nothing.
+    /// If it is dropped before it completes, no request was taken.
     pub async fn next(&mut self) -> Result<Req, SessionError> {
         NextRequest::new(&self.slot, Patience::Idle).await
     }
@@ -56,7 +56,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
     /// on, and what has arrived of a request is kept.
     ///
     /// # Cancellation
-    /// Dropped before its end, it has taken nothing.
+    /// If it is dropped before it completes, no request was taken.
     pub async fn next_timeout(&mut self, limit: Duration) -> Result<Req, SessionError> {
         if limit.is_zero() {
             return NextRequest::new(&self.slot, Patience::None).await;
@@ -135,7 +135,7 @@ impl<Req, Rsp> Session<Req, Rsp> {
         let ended = || SessionError::Ended(self.peer.inner().end_reason());
         match self.peer.try_send(response) {
             Ok(()) => Ok(()),
-            // Most responses find room, and need no future that owns the peer.
+            // Most responses fit in the queue, and need no future that owns the peer.
             Err(TrySendError::Full(response)) => self.peer.send(response).await.map_err(|_| ended()),
             Err(TrySendError::Closed(_)) => Err(ended()),
         }
@@ -234,7 +234,7 @@ impl<Req> Drop for NextRequest<'_, Req> {
     }
 }
 
-/// A place for one request. The handler's [`Session`] has one clone of it, the driver the other.
+/// What the handler's [`Session`] and the driver share: the request that is passed on.
 pub struct RequestSlot<Req>(Arc<Mutex<Slot<Req>>>);
 
 struct Slot<Req> {

@@ -26,7 +26,7 @@ pub struct SessionRegistry<S: Service> {
     max: MaxSessions,
     /// How many connections linger in addition to those that are served.
     lingering: AtomicUsize,
-    /// How many sessions are of datagrams: they take no places of connections.
+    /// How many sessions are of datagrams: they do not count as connections.
     datagrams: AtomicUsize,
     slots: Mutex<Slots<S::Response, S::Event>>,
     malformed: WarningRate,
@@ -206,12 +206,12 @@ impl<S: Service> SessionRegistry<S> {
         }
     }
 
-    /// Gives up the place of a session that has ended and whose connection is about to linger,
+    /// Releases the capacity of a session that has ended and whose connection is about to linger,
     /// unless too many linger already. From here until its slot is free it is not counted as
     /// served.
     pub(super) fn release_capacity(&self, shared: &SessionShared<S::Response, S::Event>) {
-        let room = |count: usize| (count < self.max.lingering).then_some(count + 1);
-        if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
+        let one_more = |count: usize| (count < self.max.lingering).then_some(count + 1);
+        if self.lingering.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
             shared.release_capacity();
             self.session_ended.notify_one();
         }
@@ -386,7 +386,7 @@ pub(crate) fn find_stuck(
 /// A live session. Dropped, it removes the session from the registry.
 pub struct SessionGuard<S: Service> {
     registry: Arc<SessionRegistry<S>>,
-    // More sessions than that have no room in any memory. With the flag it is as large as a
+    // No memory is large enough for more sessions than that. With the flag it is as large as a
     // `usize`.
     index: u32,
     datagrams: bool,

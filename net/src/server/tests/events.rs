@@ -38,9 +38,9 @@ on_both_flavours! {
         // A request goes on where the event has led to, and so does an event where the request has.
         assert_eq!(call(&mut client, "who").await, "Ada");
         assert_eq!(call(&mut client, "name Bob").await, "hello Bob");
-        peer.try_post("who".to_owned()).expect("a place");
+        peer.try_post("who".to_owned()).expect("capacity");
         assert_eq!(client.next().await.expect("read").as_deref(), Some("Bob"));
-        peer.try_post("to closed".to_owned()).expect("a place");
+        peer.try_post("to closed".to_owned()).expect("capacity");
         assert_eq!(rest(&mut client).await, ["at closed"]);
         assert_eq!(ended(&mut reports).await.2, Reason::Closed(By::Handler));
         server.stop().await;
@@ -67,7 +67,7 @@ on_both_flavours! {
         let (service, mut reports) = machine("fresh");
         let server = serve(bound(Arc::clone(&service)).max_queued_events(2)).await;
         let (mut client, peer) = held(&server, &mut reports).await;
-        peer.try_post("tell 1".to_owned()).expect("a place");
+        peer.try_post("tell 1".to_owned()).expect("capacity");
         peer.post("tell 2".to_owned()).await.expect("posted");
         assert_eq!(peer.try_post("tell 9".to_owned()), Err(TrySendError::Full("tell 9".to_owned())));
         let (mut third, mut fourth) = (peer.post("tell 3".to_owned()), peer.post("tell 4".to_owned()));
@@ -113,7 +113,7 @@ on_both_flavours! {
         let (service, mut reports) = machine("fresh");
         let server = serve(bound(service).max_queued_events(1)).await;
         let (client, peer) = held(&server, &mut reports).await;
-        peer.try_post("tell 1".to_owned()).expect("a place");
+        peer.try_post("tell 1".to_owned()).expect("capacity");
         let mut waiting = peer.post("tell 2".to_owned());
         assert!(poll(&mut waiting).await.is_pending());
         client.get_ref().set_zero_linger().expect("set");
@@ -130,7 +130,7 @@ on_both_flavours! {
         let (service, mut reports) = machine("fresh");
         let server = serve(bound(Arc::clone(&service))).await;
         let (mut client, peer) = held(&server, &mut reports).await;
-        peer.try_post("tell 1".to_owned()).expect("a place");
+        peer.try_post("tell 1".to_owned()).expect("capacity");
         peer.close();
         assert_eq!(peer.try_post("tell 2".to_owned()), Err(TrySendError::Closed("tell 2".to_owned())));
         service.release.add_permits(1);
@@ -157,7 +157,7 @@ on_both_flavours! {
         let mut client = server.connect().await;
         let peer = peer(&mut reports).await;
         // Each posts the next one: the queue is never empty.
-        peer.try_post("again".to_owned()).expect("a place");
+        peer.try_post("again".to_owned()).expect("capacity");
         for n in 0..30 {
             assert_eq!(call(&mut client, &n.to_string()).await, n.to_string());
         }
@@ -174,7 +174,7 @@ on_both_flavours! {
         let (service, mut reports) = machine("fresh");
         let server = serve(bound(service).grace(Duration::from_secs(3600))).await;
         let mut client = server.connect().await;
-        peer(&mut reports).await.try_post("again".to_owned()).expect("a place");
+        peer(&mut reports).await.try_post("again".to_owned()).expect("capacity");
         assert_eq!(call(&mut client, "x").await, "x");
         let report = server.stop().await;
         assert_eq!((report.sessions_finished, report.sessions_cancelled), (1, 0), "{report}");
@@ -188,7 +188,7 @@ on_both_flavours! {
         let (mut client, peer) = held(&server, &mut reports).await;
         let mut idle = server.connect().await;
         assert_eq!(call(&mut idle, "x").await, "x");
-        peer.try_post("tell 1".to_owned()).expect("a place");
+        peer.try_post("tell 1".to_owned()).expect("capacity");
         server.handle.stop();
         // The stop has come to the sessions when an idle one has ended.
         assert_eq!(ended(&mut reports).await.2, Reason::Stopped);
@@ -204,11 +204,11 @@ on_both_flavours! {
         let server = serve(bound(service)).await;
         let mut client = server.connect().await;
         let peer = peer(&mut reports).await;
-        peer.try_post("fail it".to_owned()).expect("a place");
+        peer.try_post("fail it".to_owned()).expect("capacity");
         assert_eq!(client.next().await.expect("read").as_deref(), Some("error: it"));
         assert_eq!(call(&mut client, "where").await, "fresh");
         assert_eq!(call(&mut client, "name Ada").await, "hello Ada");
-        peer.try_post("fail it".to_owned()).expect("a place");
+        peer.try_post("fail it".to_owned()).expect("capacity");
         assert_eq!(rest(&mut client).await, ["error: it"]);
         let (_, last, reason) = ended(&mut reports).await;
         assert_eq!((last, reason), (None, within("greeted", Reason::Failed("it".to_owned()))));
@@ -222,7 +222,7 @@ on_both_flavours! {
         assert_eq!(call(&mut other, "one").await, "one");
         peer(&mut reports).await;
         let mut client = server.connect().await;
-        peer(&mut reports).await.try_post("panic".to_owned()).expect("a place");
+        peer(&mut reports).await.try_post("panic".to_owned()).expect("capacity");
         assert_eq!(rest(&mut client).await, ["panic: as asked"]);
         assert_eq!(ended(&mut reports).await.2, within("fresh", Reason::Panicked("as asked".to_owned())));
         assert_eq!(call(&mut other, "two").await, "two");
@@ -235,7 +235,7 @@ on_both_flavours! {
         let mut client = server.connect().await;
         let peer = peer(&mut reports).await;
         assert_eq!(call(&mut client, "name Ada").await, "hello Ada");
-        peer.try_post("hold".to_owned()).expect("a place");
+        peer.try_post("hold".to_owned()).expect("capacity");
         assert_eq!(reports.recv().await, Some(Report::Holding));
         client.get_ref().set_zero_linger().expect("set");
         drop(client);
@@ -252,7 +252,7 @@ on_both_flavours! {
             let mut client = server.connect().await;
             let peer = peer(&mut reports).await;
             assert_eq!(call(&mut client, &format!("to {state}")).await, format!("at {state}"));
-            peer.try_post("hold".to_owned()).expect("a place");
+            peer.try_post("hold".to_owned()).expect("capacity");
             assert_eq!(reports.recv().await, Some(Report::Holding));
             client.finish().await.expect("half-closed");
             if answered {
@@ -294,7 +294,7 @@ fn events_and_pipelined_requests_take_turns() {
         assert_eq!(reports.recv().await, Some(Report::Holding));
         for n in 0..50 {
             client.send(format!("request {n}")).await.expect("sent");
-            peer.try_post(format!("event {n}")).expect("a place");
+            peer.try_post(format!("event {n}")).expect("capacity");
         }
         client.finish().await.expect("half-closed");
         // The clock moves on when no task has anything to do: everything that was sent has been
@@ -315,7 +315,7 @@ fn a_flood_of_events_lets_the_loop_look_for_requests() {
         let mut client = server.connect().await;
         let peer = peer(&mut reports).await;
         // Each posts the next one: the queue is never empty.
-        peer.try_post("again".to_owned()).expect("a place");
+        peer.try_post("again".to_owned()).expect("capacity");
         for n in 0..20 {
             assert_eq!(call(&mut client, &n.to_string()).await, n.to_string());
         }
